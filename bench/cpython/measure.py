@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Measures one series: places the peers, finds the size of a batch, adds up the batches."""
+
+from __future__ import annotations
+
+import placement
+from backends import BACKENDS, Backend
+from histogram import Histogram
+from peer import Job
+from peers import Peers, SeriesFailed
+from questions import Series
+
+TARGET_NS = 20_000_000  # a batch without a given size
+FIRST_TRIAL = 16  # messages
+
+
+class Result:
+    """Totals of one series over its batches. Times in ns, `messages` per batch."""
+
+    def __init__(self, messages: int, batches: int, capacity_bytes: int):
+        self.messages, self.batches, self.capacity_bytes = messages, batches, capacity_bytes
+        self.elapsed_ns = self.cpu_ns = self.voluntary = self.involuntary = 0
+        self.round_trips = Histogram()
+
+
+def measure(
+    series: Series,
+    messages: int | None,
+    batches: int,
+    capacity: int,
+    time_limit: float,
+    backend_class: type[Backend] | None = None,
+) -> Result:
+    """Runs a warm-up batch and `batches` measured ones of `messages` messages (None: calibrated).
+
+    `capacity` in bytes, `time_limit` per batch in s. Raises SeriesFailed. Leaves no process behind.
+    """
+    round_trip = series.metric == "latency"
+    backend_class = backend_class or BACKENDS[series.backend]
+    jobs = _jobs(series, round_trip)
+    spin = series.placement == "cross" and len(jobs) <= len(placement.allowed_cpus())
+    try:
+        backend = backend_class(round_trip, series.bytes, series.codec, capacity)
+        peers = Peers(backend, jobs, series.bytes, spin, time_limit)
+    except OSError as error:
+        raise SeriesFailed(f"cannot be set up: {error}") from None
+    try:
+        if messages is None:
+            messages = max(calibrate(peers), series.producers, series.consumers)
+        peers.batch(messages)
+        result = Result(messages, batches, backend.capacity_bytes)
+        for _ in range(batches):
+            batch = peers.batch(messages)
+            result.elapsed_ns += batch.elapsed_ns
+            result.cpu_ns += batch.cpu_ns
+            result.voluntary += batch.voluntary
+            result.involuntary += batch.involuntary
+            result.round_trips.merge(batch.round_trips)
+        peers.close()
+        return result
+    finally:
+        peers.kill()
+
+
+def _jobs(series: Series, round_trip: bool) -> list[Job]:
+    if round_trip:
+        roles = [("ping", 0), ("pong", 0)]
+    else:
+        roles = [("consumer", i) for i in range(series.consumers)]
+        roles += [("producer", i) for i in range(series.producers)]
+    cpus = placement.place(series.placement, len(roles))
+    return [Job(role, index, cpu) for (role, index), cpu in zip(roles, cpus)]
+
+
+def calibrate(peers: Peers) -> int:
+    """The number of messages that takes about TARGET_NS, found by doubling trial batches."""
+    messages = FIRST_TRIAL
+    while True:
+        elapsed = peers.batch(messages).elapsed_ns
+        if elapsed >= TARGET_NS / 2:  # perhaps by a disturbance: ask again
+            elapsed = min(elapsed, peers.batch(messages).elapsed_ns)
+        if elapsed >= TARGET_NS / 2:
+            return max(1, round(messages * TARGET_NS / elapsed))
+        messages *= 2

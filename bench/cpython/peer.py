@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""A peer: what a child process does, from its pinning to its end. The protocol is in peers.py."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from multiprocessing.connection import Connection
+from resource import RUSAGE_SELF, getrusage
+
+import loops
+from backends import Backend
+from histogram import Histogram
+
+SPIN_NS = 500_000  # a spinning peer sleeps until so long before the start
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PR_SET_PDEATHSIG = 1
+
+
+class Job:
+    """One peer's part. `role`: ping, pong, producer, consumer; `index` among those of its role."""
+
+    def __init__(self, role: str, index: int, cpu: int | None):
+        self.role, self.index, self.cpu = role, index, cpu
+        self.name = role if role in ("ping", "pong") else f"{role} {index}"
+        self.sends_first = role in ("ping", "producer")
+
+
+def share(messages: int, parts: int, index: int) -> int:
+    """How many of `messages` fall to one of `parts`, split evenly."""
+    return messages // parts + (index < messages % parts)
+
+
+class Peer:
+    """What a child does, in the child."""
+
+    def __init__(
+        self, backend: Backend, job: Job, size: int, spin: bool, producers: int, consumers: int
+    ):
+        self._backend, self._job, self._spin = backend, job, spin
+        self._producers, self._consumers = producers or 2, consumers  # ping and pong are two
+        self._size = size
+
+    def serve(self, control: Connection) -> None:
+        """Opens its end and runs batches until told to end."""
+        role = self._job.role
+        if self._job.cpu is not None:
+            os.sched_setaffinity(0, {self._job.cpu})  # before any thread is started
+        self._send, self._receive = self._backend.open(role)
+        control.send(("open", None))
+        self._tails = [loops.make_tail(p, self._size) for p in range(self._producers)]
+        while (order := control.recv()) is not None:
+            messages, first = order
+            control.send(("ready", None))
+            start = control.recv()
+            in_time = self._wait_for(start)
+            switches = getrusage(RUSAGE_SELF)
+            cpu = time.process_time_ns()
+            outcome = self._loop(messages, first)
+            control.send(("done", None))
+            control.recv()
+            cpu = time.process_time_ns() - cpu
+            after = getrusage(RUSAGE_SELF)
+            report = self._report(outcome)
+            report["cpu_ns"] = cpu
+            report["voluntary"] = after.ru_nvcsw - switches.ru_nvcsw
+            report["involuntary"] = after.ru_nivcsw - switches.ru_nivcsw
+            report["in_time"] = in_time
+            control.send(("report", report))
+        if self._backend.leftover(role):
+            raise loops.Mismatch("there are more messages than were due")
+        control.send(("end", None))
+
+    def _wait_for(self, start: int) -> bool:
+        """Waits for the start line; True if the clock starts there for this peer."""
+        if self._spin:
+            time.sleep(max(0, start - SPIN_NS - time.monotonic_ns()) / 1e9)
+            in_time = time.monotonic_ns() < start
+            while time.monotonic_ns() < start:
+                pass
+            return in_time
+        # The others receive at once, and wait for the first message there.
+        if self._job.sends_first:
+            time.sleep(max(0, start - time.monotonic_ns()) / 1e9)
+        return False
+
+    def _loop(self, messages: int, first: int):
+        """This peer's part of a batch; what the loop returns."""
+        role, index, tails = self._job.role, self._job.index, self._tails
+        if role == "ping":
+            return loops.ping(self._send, self._receive, messages, first, tails[0], tails[1])
+        if role == "pong":
+            return loops.pong(self._send, self._receive, messages, first, tails[1], tails[0])
+        counts = [share(messages, self._producers, p) for p in range(self._producers)]
+        if role == "producer":
+            return loops.produce(self._send, counts[index], first, tails[index])
+        if self._consumers == 1:
+            return loops.consume_alone(self._receive, counts, first, tails)
+        mine = share(messages, self._consumers, index)
+        return loops.consume_among(self._receive, mine, counts, first, tails)
+
+    def _report(self, outcome) -> dict:
+        """Stamps, histogram and marks of a loop, as the coordinator wants them. Not timed."""
+        report = {"begin": None, "end": None, "seen": None, "round_trips": Histogram()}
+        if self._job.role == "ping":
+            report["begin"], report["end"] = outcome[0], outcome[-1]
+            report["round_trips"].record_stamps(outcome)
+        elif self._job.role == "producer":
+            report["begin"] = outcome
+        elif self._job.role == "consumer" and self._consumers == 1:
+            report["end"] = outcome
+        elif self._job.role == "consumer":
+            report["end"], report["seen"] = outcome
+        return report
+
+
+def run_peer(peer: Peer, control: Connection, others: list[Connection], parent: int) -> None:
+    """The body of a child process."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # the coordinator ends its peers
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    for other in others:
+        other.close()
+    try:
+        peer.serve(control)
+    except BaseException as error:
+        known = isinstance(error, loops.Mismatch)
+        text = str(error) if known else f"{type(error).__name__} {error}"
+        cut_off = isinstance(error, (EOFError, OSError))
+        try:
+            control.send(("cut off" if cut_off else "fault", text))
+        except OSError:
+            pass  # nobody is there to be told
+        os._exit(1)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// floor (operations): what do the steps take of which every transport is made?
+//
+//   syscall       the cheapest entry into the kernel and back (getppid)
+//   clock_read    one stamp, as the latency loops take one a round trip
+//   memcpy        copying bytes that this CPU wrote last
+//   copy_cross    copying bytes that another CPU wrote last into private memory
+//   fork_wait     a process that ends at once, and waiting for it
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "bench/harness/floor_peers.h"
+#include "impl/os/error.h"
+#include "impl/os/mapping.h"
+
+namespace ipc::bench {
+namespace {
+
+// A batch of one operation, done by one peer.
+template <class Operation>
+Job repeat(Operation operation) {
+  return [operation](const LoopPlan& batch) {
+    LoopResult result;
+    result.begin_ns = monotonic_ns();
+    for (std::uint64_t i = 0; i < batch.messages; ++i) operation();
+    result.end_ns = monotonic_ns();
+    result.messages = batch.messages;
+    return result;
+  };
+}
+
+template <class Operation>
+std::unique_ptr<Team> alone(const Keys& keys, const RunOptions& options, Operation operation) {
+  TeamPlan plan;
+  plan.bytes = keys.bytes;
+  plan.placement = Placement::same;
+  plan.producers = {{.name = "worker", .open = [operation] { return repeat(operation); }}};
+  return std::make_unique<Team>(std::move(plan), options);
+}
+
+std::unique_ptr<Team> syscall_floor(const Keys& keys, const RunOptions& options) {
+  return alone(keys, options, [] { syscall(SYS_getppid); });
+}
+
+std::unique_ptr<Team> clock_read(const Keys& keys, const RunOptions& options) {
+  return alone(keys, options, [] { monotonic_ns(); });
+}
+
+std::unique_ptr<Team> fork_wait(const Keys& keys, const RunOptions& options) {
+  return alone(keys, options, [] {
+    const pid_t pid = fork();
+    if (pid < 0) throw_errno("fork");
+    if (pid == 0) _exit(0);
+    if (waitpid(pid, nullptr, 0) != pid) throw_errno("waitpid");
+  });
+}
+
+// The compiler must believe that memory was read and written.
+void touch(void* memory) { asm volatile("" : : "r"(memory) : "memory"); }
+
+std::unique_ptr<Team> memcpy_floor(const Keys& keys, const RunOptions& options) {
+  TeamPlan plan;
+  plan.bytes = keys.bytes;
+  plan.placement = Placement::same;
+  plan.producers = {{.name = "worker", .open = [bytes = keys.bytes]() -> Job {
+    const auto from = std::make_shared<Buffer>(touched_buffer(bytes));
+    const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
+    return repeat([from, to, bytes] {
+      touch(from->data());
+      std::memcpy(to->data(), from->data(), bytes);
+      touch(to->data());
+    });
+  }}};
+  return std::make_unique<Team>(std::move(plan), options);
+}
+
+// The writer fills a buffer, the reader copies it, in turns; only the copying is on the clock. One stamp a message
+// stands in it: for small sizes this is the floor of the stamp.
+struct alignas(128) Turn {
+  std::atomic<std::uint64_t> value{0};  // even: the writer's turn, odd: the reader's
+};
+
+std::unique_ptr<Team> copy_cross(const Keys& keys, const RunOptions& options) {
+  const auto turn = std::make_shared<Shared<Turn>>();
+  const auto memory = std::make_shared<Mapping>(keys.bytes);
+  TeamPlan plan;
+  plan.bytes = keys.bytes;
+  plan.placement = Placement::cross;
+  const auto await = [turn](std::uint64_t parity) {
+    // acquire: pairs with the release in pass, the other's bytes are seen.
+    while (((*turn)->value.load(std::memory_order_acquire) & 1) != parity) {
+    }
+  };
+  const auto pass = [turn] { (*turn)->value.fetch_add(1, std::memory_order_release); };
+  plan.producers = {{.name = "reader", .open = [=, bytes = keys.bytes]() -> Job {
+    const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
+    return [=](const LoopPlan& batch) {
+      LoopResult result;
+      result.messages = batch.messages;
+      for (std::uint64_t i = 0; i < batch.messages; ++i) {
+        await(1);
+        const std::int64_t begin = monotonic_ns();
+        std::memcpy(to->data(), memory->address(), bytes);
+        touch(to->data());
+        result.end_ns += monotonic_ns() - begin;
+        pass();
+      }
+      return result;
+    };
+  }}};
+  plan.consumers = {{.name = "writer", .open = [=, bytes = keys.bytes]() -> Job {
+    return [=](const LoopPlan& batch) {
+      LoopResult result;
+      result.messages = batch.messages;
+      for (std::uint64_t i = 0; i < batch.messages; ++i) {
+        await(0);
+        fill_payload({static_cast<std::byte*>(memory->address()), bytes}, i);
+        pass();
+      }
+      return result;
+    };
+  }}};
+  return std::make_unique<Team>(std::move(plan), options);
+}
+
+const RegisterQuestion registered([] {
+  std::vector<Series> all{floor_series("syscall", {}, 1, syscall_floor),
+                          floor_series("clock_read", {}, 1, clock_read),
+                          floor_series("fork_wait", {}, 1, fork_wait)};
+  for (const std::size_t bytes : kSizes) {
+    all.push_back(floor_series("memcpy", {.bytes = bytes}, 1, memcpy_floor));
+    all.push_back(floor_series("copy_cross", {.bytes = bytes}, 2, copy_cross));
+  }
+  return all;
+});
+
+}  // namespace
+}  // namespace ipc::bench

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// The command line of the benchmark programs, as a user types it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+
+namespace ipc::bench {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+struct Result {
+  int status;
+  std::string output;  // both streams
+};
+
+Result run(const std::string& program, const std::string& arguments) {
+  const std::string command = std::string(IPCBENCH_PROGRAMS) + "/" + program + " " + arguments + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  Result result{0, ""};
+  char chunk[4096];
+  while (const std::size_t n = std::fread(chunk, 1, sizeof chunk, pipe)) result.output.append(chunk, n);
+  const int raw = pclose(pipe);
+  result.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : -1;
+  return result;
+}
+
+constexpr const char* kOne = "'--benchmark_filter=^pipe_latency/os_pipe/bytes:64/placement:same$' --messages=50";
+
+TEST(BenchmarkProcesses, ListWhatTheyMeasure) {
+  for (const char* program : {"bench_pipe", "bench_queue", "bench_floor"}) {
+    const Result result = run(program, "--list");
+    ASSERT_EQ(result.status, 0);
+    const auto list = nlohmann::json::parse(result.output);
+    EXPECT_EQ(list["program"], program);
+    ASSERT_FALSE(list["series"].empty());
+    std::set<std::string> names;
+    for (const auto& series : list["series"]) EXPECT_TRUE(names.insert(series["name"]).second);
+    for (const auto& backend : list["backends"]) EXPECT_THAT(backend["summary"], Not(""));
+  }
+}
+
+TEST(BenchmarkProcesses, WriteRowsWithBareNamesAndTimesPerMessage) {
+  const auto file = std::filesystem::temp_directory_path() / ("program_test_" + std::to_string(getpid()));
+  const Result result = run("bench_pipe", std::string(kOne) + " --batches=3 --benchmark_out=" + file.string() +
+                                              " --histogram_out=" + file.string() + ".csv");
+  ASSERT_EQ(result.status, 0) << result.output;
+  std::ifstream json(file);
+  const auto document = nlohmann::json::parse(json);
+  ASSERT_EQ(document["benchmarks"].size(), 1u);
+  const auto& row = document["benchmarks"][0];
+  EXPECT_EQ(row["name"], "pipe_latency/os_pipe/bytes:64/placement:same");
+  EXPECT_EQ(row["run_name"], row["name"]);
+  EXPECT_EQ(row["iterations"], 3);
+  EXPECT_EQ(row["messages"], 50);
+  EXPECT_EQ(row["label"], "rtt");
+  EXPECT_EQ(row["cpu_time"], row["cpu_ns_per_message"]);
+  EXPECT_GT(row["p50_ns"], 0);
+  EXPECT_FALSE(row.contains("p99_ns")) << "150 round trips say nothing about that";
+  std::ifstream csv(file.string() + ".csv");
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_EQ(line, "series,low_ns,high_ns,count");
+  std::size_t samples = 0;
+  while (std::getline(csv, line)) samples += std::stoul(line.substr(line.rfind(',') + 1));
+  EXPECT_EQ(samples, 150u);
+  std::filesystem::remove(file);
+  std::filesystem::remove(file.string() + ".csv");
+}
+
+TEST(BenchmarkProcesses, SaySoWhenASeriesFails) {
+  const Result result = run("bench_pipe", std::string(kOne) + " --time_limit=0.001 --messages=100000");
+  EXPECT_EQ(result.status, 3);
+  EXPECT_THAT(result.output, HasSubstr("did not answer in time"));
+}
+
+TEST(BenchmarkProcesses, RefuseWhatMakesNoSense) {
+  for (const auto& [arguments, reason] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"--benchmark_filter=pipe_latency/no_such", "pipe_latency/unix_stream"},
+           {"--benchmark_filter='('", "no regular expression"},
+           {"--benchmark_min_time=1", "refused"},
+           {"--benchmark_repetitions=3", "refused"},
+           {"--messages=0", "wanted a number from 1"},
+           {"--messages=many", "wanted a number"},
+           {"--batches=", "wanted a number"},
+           {"--capacity=-1", "wanted a number"},
+           {"--time_limit=0", "wanted a number"},
+           {"--no_such_flag", "unknown argument"},
+           {"stray", "unknown argument"},
+           {"--histogram_out=/no/such/folder/file", "cannot be written"}}) {
+    const Result result = run("bench_pipe", arguments);
+    EXPECT_EQ(result.status, 2) << arguments;
+    EXPECT_THAT(result.output, HasSubstr(reason)) << arguments;
+  }
+}
+
+}  // namespace
+}  // namespace ipc::bench

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "bench/harness/queue_peers.h"
+
+#include <algorithm>
+
+namespace ipc::bench {
+namespace {
+
+std::uint32_t items_for(const Keys& keys, const RunOptions& options) {
+  return static_cast<std::uint32_t>(std::max<std::size_t>(1, options.capacity_bytes / keys.bytes));
+}
+
+}  // namespace
+
+std::shared_ptr<AnyQueue> make_queue_backend(const QueueEntry& entry, const Keys& keys,
+                                             const RunOptions& options) {
+  const bool items = entry.traits.capacity == CapacityUnit::items;
+  return entry.make({.max_items = items ? items_for(keys, options) : 0,
+                     .capacity_bytes = options.capacity_bytes,
+                     .message_bytes = keys.bytes});
+}
+
+std::size_t queue_capacity(const QueueEntry& entry, const AnyQueue& queue, const Keys& keys,
+                           const RunOptions& options) {
+  return entry.traits.capacity == CapacityUnit::items ? items_for(keys, options) * keys.bytes
+                                                      : queue.capacity_bytes();
+}
+
+TeamPlan queue_plan(const Keys& keys) {
+  TeamPlan plan;
+  plan.bytes = keys.bytes;
+  plan.objects = keys.objects;
+  plan.placement = *keys.placement;
+  return plan;
+}
+
+std::vector<Series> queue_series(const char* question, Metric metric, const std::vector<Sides>& sides,
+                                 StartQueue start) {
+  std::vector<Series> all;
+  for (const auto& [name, entry] : QueueRegistry::entries()) {
+    for (const std::size_t bytes : kSizes) {
+      for (const bool objects : kCodecs) {
+        for (const auto [producers, consumers] : sides) {
+          for (const Placement placement : kPlacements) {
+            const Keys keys{.bytes = bytes,
+                            .objects = objects,
+                            .producers = producers,
+                            .consumers = consumers,
+                            .placement = placement};
+            const int peers = std::max(2, producers + consumers);
+            all.push_back(backend_series(question, metric, entry, keys, start, peers));
+          }
+        }
+      }
+    }
+  }
+  return all;
+}
+
+const RegisterBackends registered(backends_of<QueueRegistry>);
+
+}  // namespace ipc::bench

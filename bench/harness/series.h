@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// One cell of a question: its name, and how it is measured.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/harness/team.h"
+#include "impl/driver/traits.h"
+
+namespace ipc::bench {
+
+enum class Metric { latency, throughput, floor };
+
+// The coordinates of a cell, in the order in which names give them. Zero or empty: not in the name.
+struct Keys {
+  std::size_t bytes = 0;
+  bool objects = false;  // codec:msgpack
+  int producers = 0;
+  int consumers = 0;
+  std::optional<Placement> placement = {};
+};
+
+struct Series {
+  std::string question;
+  std::string backend;
+  Keys keys;
+  Metric metric = Metric::latency;
+  std::string wait_class;           // empty for floors
+  std::optional<std::string> skip;  // why this cell makes no sense here
+  std::function<std::unique_ptr<Team>(const RunOptions&)> start;  // throws when it cannot be set up
+
+  std::string name() const;  // pipe_latency/unix_stream/bytes:64/placement:cross
+};
+
+
+// Why a cell of a backend makes no sense on this machine: the backend is unavailable, too few CPUs, a message
+// over its maximum, more producers or consumers than it has, or a spinning peer that must share its CPU.
+std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys, int peers);
+
+// What every question asks for.
+inline constexpr std::size_t kSizes[] = {16, 64, 1024, 4096, 65536, 1048576};
+inline constexpr bool kCodecs[] = {false, true};
+inline constexpr Placement kPlacements[] = {Placement::same, Placement::cross, Placement::free};
+
+std::string_view to_string(Metric metric);
+std::string_view to_string(Placement placement);
+
+}  // namespace ipc::bench

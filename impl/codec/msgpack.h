@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// Values as msgpack messages: Object, and every C++ type that msgpack-cxx carries (numbers,
+// std::string, containers, tuples, structs with MSGPACK_DEFINE), also with Objects inside.
+//
+//   None nil    bool bool    int int, uint    float float 64    str str    bytes bin    list array
+//   dict map    tuple ext type 1, whose payload is one array
+//
+// Any thread may call these. What encode accepts, decode accepts: both refuse a str that is not
+// UTF-8 and more than kMaxDepth levels of nesting. decode trusts nothing: it throws DecodeError for
+// whatever is not exactly one message, and what it allocates is bounded by the bytes it was given,
+// not by the lengths that they declare.
+#pragma once
+
+#include <cstddef>
+#include <msgpack.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "impl/codec/object.h"
+#include "impl/os/error.h"
+
+namespace ipc {
+
+// A list, dict or tuple is one level.
+inline constexpr std::size_t kMaxDepth = 256;
+
+class DecodeError : public Error {
+ public:
+  DecodeError(std::size_t offset, const std::string& reason);
+  // The byte of the message at which decoding stopped; 0 when the whole message is not of the type
+  // asked for.
+  std::size_t offset() const { return offset_; }
+
+ private:
+  std::size_t offset_;
+};
+
+// Appends the message to `out`, so that a caller can reuse its memory and put a header before it.
+// Throws ValueError when the value cannot be carried; `out` is then as it was.
+void encode(const Object& object, std::vector<std::byte>& out);
+template <class T>
+void encode(const T& value, std::vector<std::byte>& out);
+
+// The value of a message, to its last byte. T is default-constructible and owns what it holds (no
+// std::string_view). msgpack-cxx's rules apply inside T: a number out of T's range is refused,
+// items missing at the end of a tuple or struct keep their defaults, a whole float that was encoded
+// as double travels as int.
+template <class T = Object>
+T decode(std::span<const std::byte> message);
+template <>
+Object decode<Object>(std::span<const std::byte> message);
+
+namespace detail {
+
+// The end of `out` as the stream that msgpack::packer writes to; takes everything back unless
+// committed.
+class Sink {
+ public:
+  explicit Sink(std::vector<std::byte>& out) : out_(out), start_(out.size()) {}
+  Sink(const Sink&) = delete;
+  Sink& operator=(const Sink&) = delete;
+  ~Sink() {
+    if (!committed_) out_.resize(start_);
+  }
+  void write(const char* data, std::size_t size) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(data);
+    out_.insert(out_.end(), bytes, bytes + size);
+  }
+  std::vector<std::byte>& out() { return out_; }
+  std::span<const std::byte> written() const { return std::span(out_).subspan(start_); }
+  void commit() { committed_ = true; }
+
+ private:
+  std::vector<std::byte>& out_;
+  const std::size_t start_;
+  bool committed_ = false;
+};
+
+// The one packer that writes to a Sink, so the adaptor of Object may cast back to it.
+class Packer : public msgpack::packer<Sink> {
+ public:
+  explicit Packer(Sink& sink) : msgpack::packer<Sink>(sink), sink_(sink) {}
+  Sink& sink() { return sink_; }
+
+ private:
+  Sink& sink_;
+};
+
+void pack(const Object& object, Packer& packer);
+Object unpack(const msgpack::object& message);
+
+// Throws ValueError when decode would refuse what was written, and commits otherwise.
+void check_and_commit(Sink& sink);
+// Checks the whole message, then unpacks it; the handle refers to the message's bytes.
+msgpack::object_handle unpack_checked(std::span<const std::byte> message);
+[[noreturn]] void throw_wrong_type(const msgpack::object& message);
+
+}  // namespace detail
+}  // namespace ipc
+
+namespace msgpack {
+MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
+  namespace adaptor {
+
+  template <>
+  struct pack<ipc::Object> {
+    packer<ipc::detail::Sink>& operator()(packer<ipc::detail::Sink>& packer,
+                                          const ipc::Object& object) const {
+      ipc::detail::pack(object, static_cast<ipc::detail::Packer&>(packer));
+      return packer;
+    }
+  };
+
+  template <>
+  struct convert<ipc::Object> {
+    const msgpack::object& operator()(const msgpack::object& message, ipc::Object& object) const {
+      object = ipc::detail::unpack(message);
+      return message;
+    }
+  };
+
+  }  // namespace adaptor
+}
+}  // namespace msgpack
+
+namespace ipc {
+
+template <class T>
+void encode(const T& value, std::vector<std::byte>& out) {
+  detail::Sink sink(out);
+  detail::Packer packer(sink);
+  try {
+    packer.pack(value);
+  } catch (const msgpack::container_size_overflow& error) {
+    throw ValueError(error.what());
+  }
+  detail::check_and_commit(sink);
+}
+
+template <class T>
+T decode(std::span<const std::byte> message) {
+  const msgpack::object_handle handle = detail::unpack_checked(message);
+  T value{};
+  try {
+    handle.get().convert(value);
+  } catch (const msgpack::type_error&) {
+    detail::throw_wrong_type(handle.get());
+  }
+  return value;
+}
+
+}  // namespace ipc

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "impl/driver/leftovers_test.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <vector>
+
+#include "impl/driver/peers_test.h"
+
+namespace ipc {
+namespace {
+
+std::size_t entries_of(const char* folder) {
+  const std::filesystem::directory_iterator entries(folder);
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+}  // namespace
+
+Belongings belongings_of_this_process() {
+  return {entries_of("/proc/self/fd"), entries_of("/proc/self/task")};
+}
+
+void expect_belongings(const Belongings& before) {
+  const Deadline deadline = Deadline::after(std::chrono::seconds(1));
+  Belongings now = belongings_of_this_process();
+  while (now.threads > before.threads && !deadline.passed()) {
+    nap(std::chrono::milliseconds(1));
+    now = belongings_of_this_process();
+  }
+  expect(now.descriptors <= before.descriptors, now.descriptors - before.descriptors,
+         " descriptors are left behind");
+  expect(now.threads <= before.threads, now.threads - before.threads, " threads are left behind");
+}
+
+KernelObjects kernel_objects() {
+  KernelObjects objects;
+  for (const char* folder : {"/dev/shm", "/dev/mqueue"}) {
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+      objects.insert(entry.path());
+    }
+  }
+  for (const char* table : {"/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"}) {
+    std::ifstream lines(table);
+    std::string line;
+    std::getline(lines, line);  // the heading
+    std::string key;
+    std::string number;
+    while (lines >> key >> number && std::getline(lines, line)) {
+      objects.insert(std::string(table) + " " + number);
+    }
+  }
+  return objects;
+}
+
+void expect_no_more_than(const KernelObjects& before) {
+  const Deadline deadline = Deadline::after(std::chrono::seconds(4));
+  const KernelObjects first = kernel_objects();
+  std::vector<std::string> left;
+  std::set_difference(first.begin(), first.end(), before.begin(), before.end(),
+                      std::back_inserter(left));
+  while (!left.empty() && !deadline.passed()) {
+    nap(std::chrono::milliseconds(50));
+    const KernelObjects now = kernel_objects();
+    std::erase_if(left, [&now](const std::string& object) { return !now.contains(object); });
+  }
+  if (!left.empty()) fail("left behind: " + left.front());
+}
+
+}  // namespace ipc

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// A forked process and its end. It dies with its parent, and is waited for exactly by a pidfd.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+
+#include "impl/os/deadline.h"
+#include "impl/os/unique_fd.h"
+
+namespace ipc {
+
+// REQUIRES of fork_child: no other thread of this process holds a lock that the body needs.
+class Child {
+ public:
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&&) = delete;
+  ~Child();  // a child still running is killed and reaped
+
+  pid_t pid() const { return pid_; }
+  int pidfd() const { return pidfd_.get(); }  // readable when the child has ended
+  // Exit status, or minus the signal that ended it; nothing when the deadline passed first.
+  std::optional<int> wait(Deadline deadline);
+  void signal(int number);  // no effect after the end
+
+ private:
+  friend Child fork_child(const std::function<int()>& body);
+  Child(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+
+  pid_t pid_;
+  UniqueFd pidfd_;
+  std::optional<int> status_;
+};
+
+// Runs `body` in a new process, which ends with the returned status, without destructors of the parent's
+// objects. An exception that leaves the body is printed and gives status 1. Throws std::system_error.
+[[nodiscard]] Child fork_child(const std::function<int()>& body);
+
+}  // namespace ipc

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// The root of the errors that the typed API raises, and the one way to report a failed system call.
+#pragma once
+
+#include <cerrno>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace ipc {
+
+// Base of every error that ipcbench raises itself. Failed system calls are std::system_error.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// An argument of the right type with a value that makes no sense (Python's ValueError).
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+// An Object of another kind than the one that was asked for (Python's TypeError).
+class TypeError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Throws std::system_error for errno. `what` names the call and its object: "shm_open /name".
+[[noreturn]] inline void throw_errno(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+}  // namespace ipc

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Memory shared with the processes forked later: an anonymous shared mapping, gone with its last user.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace ipc {
+
+// Zeroed, pre-faulted pages. The address stays valid in children forked while it exists.
+class Mapping {
+ public:
+  explicit Mapping(std::size_t bytes);  // throws std::system_error
+  Mapping(Mapping&& other) noexcept
+      : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  Mapping& operator=(Mapping&&) = delete;
+  ~Mapping();
+
+  void* address() const { return address_; }
+  std::size_t size() const { return bytes_; }
+
+ private:
+  void* address_;
+  std::size_t bytes_;
+};
+
+// One T in a mapping of its own. Never destroyed: other processes may still use it when this one ends.
+template <class T>
+class Shared {
+ public:
+  template <class... Args>
+  explicit Shared(Args&&... args) : mapping_(sizeof(T)) {
+    static_assert(std::is_trivially_destructible_v<T>, "nobody knows who is the last to destroy it");
+    object_ = ::new (mapping_.address()) T(std::forward<Args>(args)...);
+  }
+
+  T* operator->() const { return object_; }
+  T& operator*() const { return *object_; }
+
+ private:
+  Mapping mapping_;
+  T* object_;
+};
+
+}  // namespace ipc

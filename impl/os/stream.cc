@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "impl/os/stream.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "impl/os/error.h"
+
+namespace ipc {
+namespace {
+
+constexpr std::size_t kReadAhead = 64 * 1024;
+constexpr std::size_t kLarge = 8 * 1024;  // from here on the second copy costs more than a second read
+
+Status failure() {
+  if (errno == EPIPE) return Status::closed;
+  if (errno == ECONNRESET) return Status::peer_died;
+  return Status::system_error;
+}
+
+// Waits for events with the status of a send or a receive.
+Status wait_for(int fd, short events, Deadline deadline) {
+  const int reported = poll_until(fd, events, deadline);
+  if (reported > 0) return Status::ok;
+  return reported == 0 ? Status::timed_out : Status::system_error;
+}
+
+}  // namespace
+
+void encode_frame_header(std::size_t length, std::byte* header) {
+  const std::uint32_t wire = __builtin_bswap32(static_cast<std::uint32_t>(length));
+  std::memcpy(header, &wire, sizeof wire);
+}
+
+std::int64_t decode_frame_header(const std::byte* header) {
+  std::uint32_t wire;
+  std::memcpy(&wire, header, sizeof wire);
+  const std::uint32_t length = __builtin_bswap32(wire);
+  return length > kMaxFrame ? std::int64_t{-1} : std::int64_t{length};
+}
+
+Status write_frame(int fd, std::span<const std::byte> message, Deadline deadline) {
+  if (message.size() > kMaxFrame) return Status::too_big;
+  std::byte header[kFrameHeader];
+  encode_frame_header(message.size(), header);
+  std::size_t sent = 0;
+  const std::size_t total = kFrameHeader + message.size();
+  while (sent < total) {
+    std::size_t limit = total - sent;
+    if (!deadline.is_never()) {
+      // A descriptor that polls writable takes a page without blocking, more may wait.
+      if (sent == 0) {
+        if (Status s = wait_for(fd, POLLOUT, deadline); s != Status::ok) return s;
+      }
+      limit = std::min<std::size_t>(limit, PIPE_BUF);
+    }
+    iovec parts[2];
+    int count = 0;
+    if (sent < kFrameHeader) {
+      parts[count++] = {header + sent, kFrameHeader - sent};
+      limit -= kFrameHeader - sent;
+    }
+    const std::size_t body = sent < kFrameHeader ? 0 : sent - kFrameHeader;
+    // writev only reads, the cast is the price of one struct for both directions.
+    parts[count++] = {const_cast<std::byte*>(message.data()) + body,
+                      std::min(limit, message.size() - body)};
+    const ssize_t written = writev(fd, parts, count);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return failure();
+    }
+    sent += static_cast<std::size_t>(written);
+  }
+  return Status::ok;
+}
+
+Status read_exactly(int fd, std::byte* to, std::size_t size) {
+  std::size_t got = 0;
+  while (got < size) {
+    const ssize_t n = read(fd, to + got, size - got);
+    if (n == 0) return got == 0 ? Status::closed : Status::corrupt;
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return failure();
+    }
+    got += static_cast<std::size_t>(n);
+  }
+  return Status::ok;
+}
+
+Status FrameReader::fill(int fd) {
+  if (ahead_.size() == 0) ahead_.resize(kReadAhead);
+  if (begin_ != 0) {
+    std::memmove(ahead_.data(), ahead_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  const std::size_t want = large_ ? kFrameHeader - end_ : ahead_.size() - end_;
+  for (;;) {
+    const ssize_t n = read(fd, ahead_.data() + end_, want);
+    if (n > 0) {
+      end_ += static_cast<std::size_t>(n);
+      return Status::ok;
+    }
+    if (n == 0) return has_buffered() ? Status::corrupt : Status::closed;
+    if (errno != EINTR) return failure();
+  }
+}
+
+Status FrameReader::receive(int fd, Buffer& message, Deadline deadline) {
+  if (!deadline.is_never()) {
+    if (Status s = ready(fd, deadline); s != Status::ok) return s;
+  }
+  while (end_ - begin_ < kFrameHeader) {
+    if (Status s = fill(fd); s != Status::ok) return s;
+  }
+  const std::int64_t length = decode_frame_header(ahead_.data() + begin_);
+  if (length < 0) return Status::corrupt;
+  begin_ += kFrameHeader;
+  const auto size = static_cast<std::size_t>(length);
+  message.resize(size);
+  const std::size_t here = std::min(size, end_ - begin_);
+  if (here != 0) std::memcpy(message.data(), ahead_.data() + begin_, here);
+  begin_ += here;
+  large_ = size >= kLarge;
+  if (here == size) return Status::ok;
+  const Status s = read_exactly(fd, message.data() + here, size - here);
+  return s == Status::closed ? Status::corrupt : s;
+}
+
+Status FrameReader::ready(int fd, Deadline deadline) const {
+  return has_buffered() ? Status::ok : wait_for(fd, POLLIN, deadline);
+}
+
+PipeEnds make_pipe(std::size_t capacity_bytes) {
+  ignore_sigpipe();
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe2");
+  PipeEnds pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  if (capacity_bytes != pipe_capacity(ends[0]) &&
+      fcntl(ends[0], F_SETPIPE_SZ, static_cast<int>(std::min<std::size_t>(capacity_bytes, INT_MAX))) < 0) {
+    throw_errno("F_SETPIPE_SZ to " + std::to_string(capacity_bytes) +
+                " bytes (limit: /proc/sys/fs/pipe-max-size)");
+  }
+  return pipe;
+}
+
+std::size_t pipe_capacity(int fd) {
+  const int bytes = fcntl(fd, F_GETPIPE_SZ);
+  if (bytes < 0) throw_errno("F_GETPIPE_SZ");
+  return static_cast<std::size_t>(bytes);
+}
+
+void ignore_sigpipe() {
+  struct sigaction action;
+  if (sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+    signal(SIGPIPE, SIG_IGN);
+  }
+}
+
+}  // namespace ipc

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// Connection: one end of a pipe, as Python's multiprocessing has it, over any backend. Made by
+// ipc::Pipe().
+//
+// Who may call: any process that has the object, thus the one that made the pipe and those forked
+// afterwards. One thread at a time for each direction; a second thread may use the other direction
+// meanwhile. Nobody else may use a connection while it is closed, moved or destroyed.
+//
+// Copies: a fork gives the child an end of its own, which counts as a holder until it is closed
+// there. The end is opened at the first use in a process. To hand an end over, let the process that
+// used it first stop: messages may have been read ahead, and those stay with the process that read
+// them (a child forked later gets copies of them).
+//
+// Blocking: send waits while the transport is full, recv while it is empty, both for ever; poll and
+// ipc::wait take a time. A large message needs a receiver at the same time, and so two ends that
+// both send one wait for each other.
+//
+// End: recv raises EndOfFile, again and again, once all messages were read and every copy of the
+// opposite end in every process is closed: whoever reads closes its own copy of the sending end
+// first. A send raises BrokenPipe when every copy of the opposite end is closed. Between sockets, a
+// receiver whose peer left messages unread gets what was sent to it, then ConnectionReset once,
+// then EndOfFile.
+//
+// Limits: a message is at most the backend's maximum (MessageTooBig). A connection keeps memory for
+// the largest message that it carried. Errors are in impl/driver/errors.h; after close every call
+// but the questions raises HandleClosed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "impl/codec/msgpack.h"
+#include "impl/driver/errors.h"
+#include "impl/os/timeout.h"
+
+namespace ipc {
+
+class SharedPipe;
+
+class Connection {
+ public:
+  // One of the two sides of a pipe: what ipc::Pipe() does.
+  Connection(std::shared_ptr<SharedPipe> pipe, int side, bool readable, bool writable);
+  Connection(Connection&& other) noexcept;
+  Connection& operator=(Connection&& other) noexcept;
+  ~Connection();
+
+  // One object, as one message. Throws ValueError, with nothing sent, when it cannot be encoded.
+  template <class T>
+  void send(const T& object);
+  // Throws DecodeError when the message is not a T; it was taken out of the stream.
+  template <class T = Object>
+  T recv();
+
+  // Sends `size` bytes from `offset`, by default all that follow it; none is a message too. Throws
+  // ValueError when these are negative or reach over the end.
+  void send_bytes(std::span<const std::byte> bytes, std::int64_t offset = 0,
+                  std::optional<std::int64_t> size = std::nullopt);
+  void send_bytes(std::string_view bytes, std::int64_t offset = 0,
+                  std::optional<std::int64_t> size = std::nullopt);
+  // One message. Longer than `maxlength`: it is discarded, BadMessageLength is raised, and this end
+  // receives no more: a duplex end can still send, a receiving end is closed. Throws ValueError
+  // when maxlength is negative.
+  std::vector<std::byte> recv_bytes(std::optional<std::int64_t> maxlength = std::nullopt);
+  // Stores one message at `offset` and returns its length. Too long: BufferTooShort, which has the
+  // message, and the buffer is as it was. Throws ValueError, before anything is received, when
+  // offset is outside of the buffer.
+  std::size_t recv_bytes_into(std::span<std::byte> buffer, std::int64_t offset = 0);
+
+  // True when a recv would not wait for a message to begin, or would raise EndOfFile. Consumes
+  // nothing.
+  bool poll(Timeout timeout = 0.0);
+
+  // Gives up this process's hold on the end. A second close does nothing. The destructor closes.
+  void close();
+  bool closed() const { return state_ == nullptr; }
+  bool readable() const { return readable_; }
+  bool writable() const { return writable_; }
+  // What becomes readable when a message comes. Throws ipc::Error where the backend has no
+  // descriptor. To wait for several connections use ipc::wait, which knows of messages that were
+  // read ahead.
+  int fileno();
+
+ private:
+  friend class WaitObject;
+  struct State;
+
+  State& check_readable() const;
+  State& check_writable() const;
+  std::vector<std::byte>& outgoing();    // memory for an object's encoding, of whatever content
+  std::span<const std::byte> receive();  // valid until the next
+  int wait_fd();                         // -1 if there is none
+
+  std::unique_ptr<State> state_;  // none: closed
+  bool readable_;
+  bool writable_;
+};
+
+template <class T>
+void Connection::send(const T& object) {
+  std::vector<std::byte>& message = outgoing();
+  message.clear();
+  encode(object, message);
+  send_bytes(message);
+}
+
+template <class T>
+T Connection::recv() {
+  return decode<T>(receive());
+}
+
+}  // namespace ipc

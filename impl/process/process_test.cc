@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// Process as semantics of Python's multiprocessing.Process. Every case forks.
+#include "impl/process/process.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "impl/driver/errors.h"
+#include "impl/os/mapping.h"
+#include "impl/pipe/pipe.h"
+#include "impl/process/testing.h"
+
+namespace ipc {
+namespace {
+
+// Runs until somebody ends it; killed when the test is left.
+class Endless {
+ public:
+  Endless() { process_.start(); }
+  ~Endless() { process_.kill(); }
+  Process& operator*() { return process_; }
+  Process* operator->() { return &process_; }
+
+ private:
+  Process process_{[] {
+    for (;;) pause();
+  }};
+};
+
+std::optional<int> exitcode_of(std::function<void()> function) {
+  Process child{std::move(function)};
+  child.start();
+  return end_of(child);
+}
+
+TEST(Processes, RunTheirFunctionInAnotherProcess) {
+  auto [here, there] = Pipe(false);
+  Process child{[&] { there.send(getpid()); }};
+  child.start();
+  EXPECT_EQ(here.recv<pid_t>(), child.pid());
+  EXPECT_NE(child.pid(), getpid());
+  EXPECT_EQ(end_of(child), 0);
+}
+
+TEST(Processes, HaveNoPidNoExitcodeAndNoLifeBeforeStart) {
+  Process child;
+  EXPECT_EQ(child.pid(), std::nullopt);
+  EXPECT_EQ(child.exitcode(), std::nullopt);
+  EXPECT_FALSE(child.is_alive());
+  EXPECT_THROW(child.sentinel(), ValueError);
+  EXPECT_THROW(child.join(), StateError);
+  EXPECT_THROW(child.terminate(), StateError);
+  EXPECT_THROW(child.kill(), StateError);
+  child.start();
+  EXPECT_TRUE(child.pid().has_value());
+  EXPECT_EQ(end_of(child), 0);
+}
+
+TEST(Processes, AreJoinedAsOftenAsOneLikes) {
+  Endless child;
+  EXPECT_TRUE(child->is_alive());
+  EXPECT_FALSE(child->join(0));
+  EXPECT_FALSE(child->join(-1));
+  EXPECT_FALSE(child->join(kBrief));
+  EXPECT_EQ(child->exitcode(), std::nullopt);
+  child->terminate();
+  EXPECT_TRUE(child->join());
+  EXPECT_TRUE(child->join());
+  EXPECT_TRUE(child->join(0));
+  EXPECT_FALSE(child->is_alive());
+  EXPECT_EQ(child->exitcode(), -SIGTERM);
+  child->terminate();  // no effect after the end
+  child->kill();
+  EXPECT_EQ(child->exitcode(), -SIGTERM);
+}
+
+TEST(Processes, EndWithTheStatusOfAnExitModulo256) {
+  EXPECT_EQ(exitcode_of([] {}), 0);
+  EXPECT_EQ(exitcode_of([] { throw Exit{}; }), 0);
+  EXPECT_EQ(exitcode_of([] { throw Exit{7}; }), 7);
+  EXPECT_EQ(exitcode_of([] { throw Exit{-1}; }), 255);
+  EXPECT_EQ(exitcode_of([] { throw Exit{256}; }), 0);
+}
+
+TEST(Processes, EndWithMinusTheSignalThatEndedThem) {
+  for (const int number : {SIGTERM, SIGKILL, SIGABRT, SIGSEGV}) {
+    EXPECT_EQ(exitcode_of([number] {
+                signal(number, SIG_DFL);  // a sanitizer has its own
+                raise(number);
+              }),
+              -number);
+  }
+}
+
+TEST(Processes, PrintAnUncaughtExceptionAndEndWithOne) {
+  testing::internal::CaptureStderr();
+  Process child{[] { throw std::runtime_error("no such luck"); }, "unlucky"};
+  child.start();
+  const std::optional<int> end = end_of(child);
+  const std::optional<int> unknown = exitcode_of([] { throw 42; });
+  const std::string printed = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(end, 1);
+  EXPECT_EQ(unknown, 1);
+  EXPECT_THAT(printed, testing::HasSubstr("unlucky: no such luck"));
+  EXPECT_THAT(printed, testing::HasSubstr("unknown type"));
+}
+
+TEST(Processes, MayHandleTerminateThemselves) {
+  auto [here, there] = Pipe(false);
+  Process child{[&] {
+    signal(SIGTERM, [](int) { _exit(7); });
+    there.send(true);
+    for (;;) pause();
+  }};
+  child.start();
+  EXPECT_TRUE(here.recv<bool>());
+  child.terminate();
+  EXPECT_EQ(end_of(child), 7);
+}
+
+TEST(Processes, StartOnlyOnce) {
+  Process child;
+  child.start();
+  EXPECT_THROW(child.start(), StateError);
+  EXPECT_EQ(end_of(child), 0);
+  EXPECT_THROW(child.start(), StateError);
+}
+
+TEST(Processes, AreNamedByTheirNumberInTheFamily) {
+  const Process first;
+  auto [here, there] = Pipe(false);
+  Process second{[&] {
+    there.send(Process{}.name());
+    there.send(Process{{}, "reader"}.name());
+    there.send(Process{}.name());
+  }};
+  second.start();
+  EXPECT_THAT(first.name(), testing::MatchesRegex("Process-[0-9]+"));
+  const int number = std::stoi(first.name().substr(8));
+  EXPECT_EQ(second.name(), "Process-" + std::to_string(number + 1));
+  EXPECT_EQ(here.recv<std::string>(), second.name() + ":1");
+  EXPECT_EQ(here.recv<std::string>(), "reader");
+  EXPECT_EQ(here.recv<std::string>(), second.name() + ":3");
+  EXPECT_EQ(end_of(second), 0);
+}
+
+TEST(Processes, AreWaitedForByTheirDestructor) {
+  const Shared<std::atomic<int>> done(0);
+  {
+    Process child{[&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      *done = 1;
+    }};
+    child.start();
+  }
+  EXPECT_EQ(*done, 1);
+}
+
+TEST(Processes, ReadNothingFromStandardInput) {
+  EXPECT_EQ(exitcode_of([] {
+              char byte;
+              require(read(STDIN_FILENO, &byte, 1) == 0, "end of file");
+            }),
+            0);
+}
+
+TEST(Processes, KeepTheirChangesToThemselves) {
+  static int global = 1;
+  EXPECT_EQ(exitcode_of([] {
+              global = 99;
+              throw Exit{global};
+            }),
+            99);
+  EXPECT_EQ(global, 1);
+}
+
+TEST(Processes, AreUsedOnlyByTheirMaker) {
+  auto sibling = std::make_unique<Endless>();
+  Process other{[&] {
+    const auto refused = [&](auto call) {
+      try {
+        call(**sibling);
+        return false;
+      } catch (const StateError&) {
+        return true;
+      }
+    };
+    require(refused([](Process& p) { p.join(); }), "join is refused");
+    require(refused([](Process& p) { p.is_alive(); }), "is_alive is refused");
+    require(refused([](Process& p) { p.exitcode(); }), "exitcode is refused");
+    require(refused([](Process& p) { p.kill(); }), "kill is refused");
+  }};
+  other.start();
+  EXPECT_EQ(end_of(other), 0);
+  EXPECT_TRUE((*sibling)->is_alive());
+}
+
+TEST(Processes, SurviveTheDestructionOfACopyInAnotherProcess) {
+  Process sibling{[] {
+    for (;;) pause();
+  }};
+  sibling.start();
+  EXPECT_EQ(exitcode_of([&] { Process(std::move(sibling)); }), 0);
+  EXPECT_TRUE(sibling.is_alive());
+  sibling.kill();
+}
+
+TEST(Processes, TakeTheirFunctionFromTheParent) {
+  auto held = std::make_shared<int>(1);
+  const std::weak_ptr<int> watch = held;
+  Process child{[held = std::move(held)] {}};
+  EXPECT_FALSE(watch.expired());
+  child.start();
+  EXPECT_TRUE(watch.expired());
+  EXPECT_EQ(end_of(child), 0);
+}
+
+TEST(Processes, ReportTheirEndToAWaiter) {
+  Endless child;
+  EXPECT_THAT(wait({&*child}, kBrief), testing::IsEmpty());
+  child->kill();
+  EXPECT_THAT(wait({&*child}, kHang), testing::ElementsAre(0));
+  EXPECT_EQ(child->exitcode(), -SIGKILL);
+  EXPECT_THAT(wait({&*child}, 0), testing::ElementsAre(0));  // also after it was reaped
+}
+
+}  // namespace
+}  // namespace ipc

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What the tests of the typed API share.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "impl/process/process.h"
+
+namespace ipc {
+
+inline constexpr double kHang = 20;    // seconds; longer than anything that works takes
+inline constexpr double kBrief = 0.2;  // long enough to see that something does not happen
+
+// The backends that can be tested here, by name.
+template <class Registry>
+std::vector<std::string> usable_backends() {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : Registry::entries()) {
+    if (entry.traits.transports && !entry.traits.available()) names.push_back(name);
+  }
+  return names;
+}
+
+inline std::string backend_name(const testing::TestParamInfo<std::string>& info) {
+  return info.param;
+}
+
+// In a child: what does not hold ends it with status 1.
+inline void require(bool holds, const std::string& what) {
+  if (!holds) throw std::runtime_error("not so: " + what);
+}
+
+// The exit status; nothing when it did not end by itself, then it is killed.
+inline std::optional<int> end_of(Process& process) {
+  if (!process.join(kHang)) {
+    process.kill();
+    return std::nullopt;
+  }
+  return process.exitcode();
+}
+
+}  // namespace ipc

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// pipe_feeder: pipe_locked, plus a semaphore of free slots and, in each producing process, a buffer and a thread that
+// writes it to the pipe: a put waits for a slot only. The design of CPython's Queue, with a kill-safe pipe.
+// Kernel objects: one anonymous pipe, two anonymous shared pages, one thread a producer. Wait class: block.
+// Source: CPython 3.11 Lib/multiprocessing/queues.py. Limit: what is in the buffer of a killed process is lost, its
+// slots stay taken, and a message is visible to receivers only some time after its put.
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "impl/os/mapping.h"
+#include "impl/queue/backend.h"
+#include "impl/queue/locked_pipe.h"
+#include "impl/sync/semaphore.h"
+
+namespace ipc {
+namespace {
+
+// What a producing process has put and not yet written, and the thread that writes it.
+class Outbox {
+ public:
+  explicit Outbox(std::shared_ptr<LockedPipe> pipe) : pipe_(std::move(pipe)) {}
+
+  void push(std::span<const std::byte> message) {
+    std::lock_guard hold(mutex_);
+    Buffer copy;
+    if (!spare_.empty()) {
+      copy = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    copy.resize(message.size());
+    std::copy(message.begin(), message.end(), copy.data());
+    waiting_.push_back(std::move(copy));
+    if (!writing_ && waiting_.size() == 1) changed_.notify_all();
+  }
+
+  Status flush(Deadline deadline) {
+    std::unique_lock hold(mutex_);
+    const auto flushed = [this] { return waiting_.empty() && !writing_; };
+    if (deadline.is_never()) {
+      changed_.wait(hold, flushed);
+      return Status::ok;
+    }
+    const std::chrono::steady_clock::time_point until(std::chrono::nanoseconds(deadline.ns()));
+    return changed_.wait_until(hold, until, flushed) ? Status::ok : Status::timed_out;
+  }
+
+  // The thread ends when all is written; `at_once`, before the next message.
+  void end(bool at_once) {
+    std::lock_guard hold(mutex_);
+    ending_ = true;
+    at_once_ = at_once;
+    changed_.notify_all();
+  }
+
+  // The body of the feeder thread.
+  void feed() {
+    std::unique_lock hold(mutex_);
+    for (;;) {
+      changed_.wait(hold, [this] { return !waiting_.empty() || ending_; });
+      if (waiting_.empty() || at_once_) return;
+      Buffer message = std::move(waiting_.front());
+      waiting_.pop_front();
+      writing_ = true;
+      hold.unlock();
+      pipe_->send(message.bytes(), Deadline::never());
+      hold.lock();
+      writing_ = false;
+      if (spare_.size() < kSpare) spare_.push_back(std::move(message));
+      if (waiting_.empty()) changed_.notify_all();
+    }
+  }
+
+ private:
+  static constexpr std::size_t kSpare = 64;  // buffers kept for the next messages
+
+  std::shared_ptr<LockedPipe> pipe_;
+  std::mutex mutex_;  // guards all below
+  std::condition_variable changed_;
+  std::deque<Buffer> waiting_;
+  std::vector<Buffer> spare_;
+  bool writing_ = false;  // the feeder has a message in hand
+  bool ending_ = false;
+  bool at_once_ = false;
+};
+
+class PipeFeeder {
+ public:
+  // One process's side. The feeder thread is started by the first send, as fork must not meet it.
+  class End {
+   public:
+    explicit End(PipeFeeder& queue)
+        : queue_(queue), outbox_(std::make_shared<Outbox>(queue.pipe_)) {}
+
+    ~End() {
+      outbox_->end(abandoned_);
+      if (!feeder_.joinable()) return;
+      // An abandoned feeder may be stuck in a full pipe for ever: it keeps what it uses alive itself.
+      abandoned_ ? feeder_.detach() : feeder_.join();
+    }
+
+    Status send(std::span<const std::byte> message) { return send_until(message, Deadline::never()); }
+    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
+
+    Status send_until(std::span<const std::byte> message, Deadline deadline) {
+      if (message.size() > kMaxFrame) return Status::too_big;
+      if (!queue_.slots_->acquire(deadline)) return Status::timed_out;
+      std::call_once(started_, [this] {
+        feeder_ = std::thread([outbox = outbox_] { outbox->feed(); });
+      });
+      outbox_->push(message);
+      return Status::ok;
+    }
+
+    Status receive_until(Buffer& message, Deadline deadline) {
+      const Status status = queue_.pipe_->receive(message, deadline);
+      if (status == Status::ok) queue_.slots_->release(queue_.max_items_);
+      return status;
+    }
+
+    Status ready(Deadline deadline) const { return queue_.pipe_->ready(deadline); }
+    int wait_fd() const { return queue_.pipe_->read_fd(); }
+    Status flush(Deadline deadline) { return outbox_->flush(deadline); }
+    void abandon_unsent() { abandoned_ = true; }
+
+   private:
+    PipeFeeder& queue_;
+    std::shared_ptr<Outbox> outbox_;
+    std::once_flag started_;
+    std::thread feeder_;
+    std::atomic<bool> abandoned_ = false;
+  };
+
+  explicit PipeFeeder(const QueueOptions& options)
+      : max_items_(options.max_items == 0 ? Semaphore::kMax : options.max_items),
+        pipe_(std::make_shared<LockedPipe>(options.capacity_bytes)),
+        slots_(max_items_) {}
+
+  std::unique_ptr<End> open() { return std::make_unique<End>(*this); }
+  std::size_t capacity_bytes() const { return pipe_->capacity_bytes(); }
+  std::uint32_t size() const { return max_items_ - slots_->value(); }
+
+ private:
+  const std::uint32_t max_items_;
+  std::shared_ptr<LockedPipe> pipe_;
+  Shared<Semaphore> slots_;
+};
+
+const RegisterQueue<PipeFeeder> registered(
+    "pipe_feeder",
+    {.summary = "pipe_locked behind a buffer and a feeder thread in each producer, slots counted",
+     .source = "CPython's Queue",
+     .wait_class = WaitClass::block,
+     .max_message = kMaxFrame,
+     .capacity = CapacityUnit::items,
+     .producers = kMany,
+     .consumers = kMany,
+     .order = "first in, first out of each producer",
+     .on_kill = "as pipe_locked; what the killed process had buffered is lost, its slots stay taken"});
+
+}  // namespace
+}  // namespace ipc

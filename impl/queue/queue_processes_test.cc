@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+// Queues between processes, over every backend: the programs that a Python user writes, and killed
+// users. Every case forks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "impl/pipe/pipe.h"
+#include "impl/process/testing.h"
+#include "impl/queue/queue.h"
+
+namespace ipc {
+namespace {
+
+class QueueProcesses : public testing::TestWithParam<std::string> {
+ protected:
+  const Traits& traits() const { return QueueRegistry::get(GetParam()).traits; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Backends, QueueProcesses,
+                         testing::ValuesIn(usable_backends<QueueRegistry>()), backend_name);
+
+// A process whose function is running; killed when the test is left.
+class Running {
+ public:
+  explicit Running(std::function<void()> function) : process_(std::move(function)) {
+    process_.start();
+  }
+  ~Running() { process_.kill(); }
+  Process& operator*() { return process_; }
+  Process* operator->() { return &process_; }
+
+ private:
+  Process process_;
+};
+
+const std::string kLarge(1 << 20, 'x');  // more than a pipe holds
+
+TEST_P(QueueProcesses, PassMoreItemsThanTheQueueHolds) {
+  Queue queue(5, GetParam());
+  Running producer([&] {
+    for (int i = 0; i < 6; ++i) queue.put("amy");
+    queue.put(Object());
+  });
+  EXPECT_FALSE(producer->join(kBrief));  // the sixth put waits
+  EXPECT_EQ(queue.qsize(), 5u);
+  Running consumer([&] {
+    int printed = 0;
+    while (!queue.get().is_none()) ++printed;
+    require(printed == 6, "six items before None");
+  });
+  EXPECT_EQ(end_of(*producer), 0);
+  EXPECT_EQ(end_of(*consumer), 0);
+}
+
+TEST_P(QueueProcesses, ReadInOrderUntilTheyAreTerminated) {
+  Queue queue(0, GetParam());
+  auto [log, out] = Pipe(false);
+  Running reader([&, &printed = out] {
+    for (;;) printed.send(queue.get());
+  });
+  Running writer([&] {
+    for (const char* item : {"A", "B", "C"}) queue.put(item);
+  });
+  for (const char* item : {"A", "B", "C"}) EXPECT_EQ(log.recv(), item);
+  EXPECT_EQ(end_of(*writer), 0);
+  reader->terminate();
+  EXPECT_EQ(end_of(*reader), -SIGTERM);
+}
+
+// In CPython a reader killed while it waits holds the reader lock for ever, and no get succeeds any
+// more.
+TEST_P(QueueProcesses, TakeItemsAfterAWaitingReaderWasKilled) {
+  if (!traits().survives_kill) GTEST_SKIP() << traits().on_kill;
+  Queue<int> queue(0, GetParam());
+  auto [log, out] = Pipe(false);
+  for (const int number : {SIGTERM, SIGKILL}) {
+    Running reader([&, &ready = out] {
+      ready.send(true);
+      queue.get();
+    });
+    EXPECT_TRUE(log.recv<bool>());
+    EXPECT_FALSE(reader->join(kBrief));  // by now it waits
+    number == SIGTERM ? reader->terminate() : reader->kill();
+    EXPECT_EQ(end_of(*reader), -number);
+    queue.put(number);
+    EXPECT_EQ(queue.get(true, kHang), number);
+  }
+}
+
+TEST_P(QueueProcesses, PutItemsAfterAWaitingWriterWasKilled) {
+  if (!traits().survives_kill) GTEST_SKIP() << traits().on_kill;
+  Queue<int> queue(1, GetParam());
+  queue.put(1);
+  Running writer([&] { queue.put(2); });
+  EXPECT_FALSE(writer->join(kBrief));
+  writer->kill();
+  EXPECT_EQ(end_of(*writer), -SIGKILL);
+  EXPECT_EQ(queue.get(true, kHang), 1);
+  queue.put(3, true, kHang);
+  EXPECT_EQ(queue.get(true, kHang), 3);
+}
+
+TEST_P(QueueProcesses, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {
+  constexpr int kItems = 2000;
+  const int producers = std::min(4, traits().producers);
+  const int consumers = std::min(4, traits().consumers);
+  using Item = std::pair<int, int>;
+  Queue<Item> queue(50, GetParam());
+  Queue<std::map<int, std::vector<int>>> results;
+  std::vector<std::unique_ptr<Running>> writers;
+  std::vector<std::unique_ptr<Running>> readers;
+  for (int producer = 0; producer < producers; ++producer) {
+    writers.push_back(std::make_unique<Running>([&queue, producer] {
+      for (int i = 0; i < kItems; ++i) queue.put({producer, i});
+    }));
+  }
+  for (int consumer = 0; consumer < consumers; ++consumer) {
+    readers.push_back(std::make_unique<Running>([&] {
+      std::map<int, std::vector<int>> mine;
+      for (Item item = queue.get(); item.first >= 0; item = queue.get()) {
+        mine[item.first].push_back(item.second);
+      }
+      results.put(mine);
+    }));
+  }
+  for (auto& writer : writers) EXPECT_EQ(end_of(**writer), 0);
+  for (int i = 0; i < consumers; ++i) queue.put({-1, 0});  // a marker for each
+  std::map<int, std::vector<int>> all;
+  for (int i = 0; i < consumers; ++i) {
+    for (const auto& [producer, items] : results.get(true, kHang)) {
+      EXPECT_TRUE(std::ranges::is_sorted(items));
+      all[producer].insert(all[producer].end(), items.begin(), items.end());
+    }
+  }
+  for (auto& reader : readers) EXPECT_EQ(end_of(**reader), 0);
+  ASSERT_EQ(all.size(), static_cast<std::size_t>(producers));
+  for (auto& [producer, items] : all) {
+    std::ranges::sort(items);
+    ASSERT_EQ(items.size(), static_cast<std::size_t>(kItems));
+    for (int i = 0; i < kItems; ++i) ASSERT_EQ(items[static_cast<std::size_t>(i)], i);
+  }
+  EXPECT_EQ(queue.qsize(), 0u);
+}
+
+TEST_P(QueueProcesses, CountItemsOverAllOfThem) {
+  Queue<int> queue(3, GetParam());
+  queue.put(0);
+  Running child([&] {
+    queue.put(1);
+    queue.put(2);
+    require(queue.full(), "full with three");
+  });
+  EXPECT_EQ(end_of(*child), 0);
+  EXPECT_EQ(queue.qsize(), 3u);
+  EXPECT_TRUE(queue.full());
+  EXPECT_THROW(queue.put_nowait(3), Full);
+  Running taker([&] { queue.get(); });
+  EXPECT_EQ(end_of(*taker), 0);
+  queue.put(3, true, kHang);
+  EXPECT_TRUE(queue.full());
+}
+
+TEST_P(QueueProcesses, EndOnlyAfterTheirItemsHaveLeftThem) {
+  Queue<std::string> queue(0, GetParam());
+  Running child([&] { queue.put(kLarge); });
+  EXPECT_FALSE(child->join(kBrief));
+  EXPECT_EQ(queue.get(), kLarge);
+  EXPECT_EQ(end_of(*child), 0);
+}
+
+TEST_P(QueueProcesses, DeliverWhatTheyPutBeforeAnException) {
+  Queue<std::string> queue(0, GetParam());
+  Running child([&] {
+    for (int i = 0; i < 20; ++i) queue.put("kept");
+    throw Exit{3};
+  });
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(queue.get(true, kHang), "kept");
+  EXPECT_EQ(end_of(*child), 3);
+}
+
+TEST_P(QueueProcesses, InheritNoItemsThatTheirParentHasNotDelivered) {
+  Queue<std::string> queue(0, GetParam());
+  std::thread putter([&] {
+    for (int i = 0; i < 3; ++i) queue.put(kLarge);
+  });
+  while (queue.empty()) std::this_thread::yield();  // a writer is at work
+  std::vector<std::unique_ptr<Running>> children;
+  for (int i = 0; i < 10; ++i) {
+    children.push_back(std::make_unique<Running>([&] { queue.put("from a child"); }));
+  }
+  std::map<std::string, int> received;
+  for (int i = 0; i < 13; ++i) ++received[queue.get(true, kHang)];
+  EXPECT_THAT(received, testing::UnorderedElementsAre(testing::Pair(kLarge, 3),
+                                                      testing::Pair("from a child", 10)));
+  putter.join();
+  for (auto& child : children) EXPECT_EQ(end_of(**child), 0);
+  EXPECT_EQ(queue.qsize(), 0u);
+}
+
+TEST_P(QueueProcesses, CloseTheQueueEachForItself) {
+  Queue<int> queue(0, GetParam());
+  Running child([&] {
+    queue.put(1);
+    queue.close();
+  });
+  EXPECT_EQ(end_of(*child), 0);
+  EXPECT_EQ(queue.get(true, kHang), 1);
+  queue.close();
+  Running other([&] {
+    queue.put(2);
+    require(queue.get(true, kHang) == 2, "still works here");
+  });
+  EXPECT_EQ(end_of(*other), 0);
+}
+
+TEST_P(QueueProcesses, ReturnALargeObject) {
+  Queue there(0, GetParam());
+  Queue back(0, GetParam());
+  Running child([&] { back.put(there.get()); });
+  const Object large = Object::bytes(std::vector<std::byte>(16 << 20, std::byte{7}));
+  there.put(large);
+  EXPECT_TRUE(back.get() == large);
+  EXPECT_EQ(end_of(*child), 0);
+}
+
+TEST_P(QueueProcesses, JoinWhenEveryTaskIsDone) {
+  JoinableQueue<int> queue(4, GetParam());
+  std::vector<std::unique_ptr<Running>> workers;
+  for (int i = 0; i < std::min(2, traits().consumers); ++i) {
+    workers.push_back(std::make_unique<Running>([&] {
+      while (queue.get() >= 0) queue.task_done();
+      queue.task_done();
+    }));
+  }
+  for (int i = 0; i < 300; ++i) queue.put(i);
+  queue.join();
+  for (std::size_t i = 0; i < workers.size(); ++i) queue.put(-1);
+  queue.join();
+  EXPECT_EQ(queue.qsize(), 0u);
+  for (auto& worker : workers) EXPECT_EQ(end_of(**worker), 0);
+}
+
+TEST_P(QueueProcesses, WaitInJoinForTheLastTask) {
+  JoinableQueue<int> queue(0, GetParam());
+  queue.put(1);
+  queue.put(2);
+  Running joiner([&] { queue.join(); });
+  queue.task_done();
+  EXPECT_FALSE(joiner->join(kBrief));
+  queue.task_done();
+  EXPECT_EQ(end_of(*joiner), 0);
+  EXPECT_THROW(queue.task_done(), ValueError);
+}
+
+TEST_P(QueueProcesses, NeedNeitherSlotsNorTimesForASimpleQueue) {
+  SimpleQueue<int> queue(GetParam());
+  Running child([&] {
+    for (int i = 0; i < 5000; ++i) queue.put(i);
+  });
+  for (int i = 0; i < 5000; ++i) ASSERT_EQ(queue.get(), i);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(end_of(*child), 0);
+}
+
+TEST(DefaultQueueProcesses, DoNotWaitForTheirItemsOnceThatIsCancelled) {
+  Queue<std::string> queue;
+  Running child([&] {
+    queue.put(kLarge);
+    queue.cancel_join_thread();
+  });
+  EXPECT_EQ(end_of(*child), 0);
+  EXPECT_EQ(queue.qsize(), 1u);  // lost, and its slot stays taken
+}
+
+TEST(DefaultQueueProcesses, MayMakeQueuesOfTheirOwn) {
+  Queue<std::string> results;
+  Running child([&] {
+    Queue<std::string> own{1};
+    std::thread taker([&] { results.put(own.get()); });
+    own.put(kLarge);
+    taker.join();
+  });
+  EXPECT_EQ(results.get(), kLarge);
+  EXPECT_EQ(end_of(*child), 0);
+}
+
+}  // namespace
+}  // namespace ipc

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Reads tools/claims.toml, which documents its fields: what is claimed, by which metric, of which pairs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from .rundir import RUN_COLUMNS
+
+CLAIMS = Path(__file__).resolve().parent.parent / "claims.toml"
+
+
+class ClaimError(Exception):
+    """A claim that cannot be judged: which one, what is wrong, what would be valid. Tools exit 2."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`x` and `y` are questions, `column` is one of runs.csv, `better` is lower or higher."""
+
+    name: str
+    x: str
+    y: str
+    column: str
+    better: str
+    y_keys: Mapping[str, int | str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two backends of one language, or the best ones of a wait class (`best_of`, minus `without`)."""
+
+    language: str
+    name: str
+    note: str
+    codec: tuple[str, ...]
+    x: str = ""
+    y: str = ""
+    best_of: str = ""
+    without: tuple[str, ...] = ()
+
+    def sides(self, wait_class: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """The backends that stand for X and for Y; `wait_class` maps every backend of the run to its wait class."""
+        if not self.best_of:
+            return [self.x], [self.y]
+        able = [
+            backend
+            for backend, wait in sorted(wait_class.items())
+            if wait == self.best_of and not any(fnmatch(backend, no) for no in self.without)
+        ]
+        return able, able
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`confidence` holds for all cells of one language at once; `same` claims have no pairs."""
+
+    id: str
+    sentence: str
+    source: str
+    margin: float
+    confidence: float
+    same: bool
+    metrics: tuple[Metric, ...]
+    pairs: tuple[Pair, ...]
+
+
+def load_claims(path: Path = CLAIMS) -> list[Claim]:
+    """All claims in their order. Raises ClaimError that names the claim and what it lacks."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ClaimError(f"{path}: {error}") from None
+    confidence = document.pop("confidence", None)
+    if not isinstance(confidence, float) or not 0 < confidence < 1:
+        raise ClaimError(f"{path}: confidence is {confidence!r}; it is a number between 0 and 1")
+    claims = document.pop("claim", [])
+    if document:
+        raise ClaimError(f"{path}: unknown {', '.join(document)}; there are confidence and claim")
+    return [_claim(path, table, confidence) for table in claims]
+
+
+def _claim(path: Path, table: dict[str, Any], confidence: float) -> Claim:
+    where = f"{path}: claim '{table.get('id', '(without an id)')}'"
+    metrics, pairs = table.pop("metric", []), table.pop("pair", [])
+    same = table.pop("same", False)
+    if not metrics:
+        raise ClaimError(f"{where} has no metric: say by which number X would be better")
+    if bool(pairs) == same:
+        raise ClaimError(f"{where} needs pairs, or same = true, and not both")
+    claim = _table(
+        Claim,
+        where,
+        {
+            **table,
+            "confidence": confidence,
+            "same": same,
+            "metrics": tuple(_table(Metric, f"{where}, metric", metric) for metric in metrics),
+            "pairs": tuple(_table(Pair, f"{where}, pair", pair) for pair in pairs),
+        },
+    )
+    if not isinstance(claim.margin, float) or not 0 <= claim.margin < 1:
+        raise ClaimError(f"{where}: margin is {claim.margin!r}; it is a share such as 0.05")
+    for metric in claim.metrics:
+        if metric.column not in RUN_COLUMNS:
+            raise ClaimError(f"{where}: metric '{metric.name}': runs.csv has no {metric.column}")
+        if metric.better not in ("lower", "higher"):
+            raise ClaimError(f"{where}: metric '{metric.name}': better is lower or higher")
+    for pair in claim.pairs:
+        if bool(pair.best_of) == bool(pair.x and pair.y):
+            raise ClaimError(f"{where}: pair '{pair.name}' needs x and y, or best_of, and not both")
+    return claim
+
+
+def _table(kind: type, where: str, table: dict[str, Any]) -> Any:
+    """A `kind` from a table of the same fields; lists become tuples."""
+    known = [f.name for f in fields(kind)]
+    if unknown := set(table) - set(known):
+        raise ClaimError(
+            f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(known)}"
+        )
+    try:
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    except TypeError as error:
+        raise ClaimError(f"{where}: {error}") from None

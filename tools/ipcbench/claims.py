@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""Judges the claims of tools/claims.toml on a run folder. verdict.py says how, verdict_text.py how it reads.
+
+A block's value is that of its process run; X and Y are paired within a block. Only runs of status ok count. A series
+that was run twice a block (A/A) takes part in other claims with its side a.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .claim_data import CLAIMS, Claim, Metric, Pair, load_claims
+from .rundir import RunDir, write_text
+from .series import NUMBER_KEYS, Series, parse
+from .stats import log_ratios, minimum_blocks, paired_ratio, simultaneous
+from .verdict import (
+    DEPENDS,
+    FAILS,
+    NONE,
+    SIZE,
+    Cell,
+    Verdict,
+    depends_on,
+    judge_cell,
+    judge_same,
+    outcome,
+)
+from .verdict_page import document
+from .verdict_text import render_terminal
+
+__all__ = ["judge", "render_terminal", "write"]
+
+CONTAMINATED = (
+    "the A/A pair differs from itself: the environment is contaminated, do not trust these verdicts, measure again "
+    "(one in twenty clean runs looks so by chance)"
+)
+EVERYTHING = "full"  # the profile that has every series, named where the run's own gives no verdict
+_KEY_NAMES = {"bytes": SIZE, "codec": "objects"}
+
+
+class _Runs:
+    """The measured runs of a folder by series: values by block, and how many failed."""
+
+    def __init__(self, rows: list[dict[str, Any]]):
+        self._rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        self.series: dict[str, Series] = {}
+        self.failed: Counter[tuple[str, str]] = Counter()
+        for row in rows:
+            if row["status"] == "skipped":
+                continue
+            name, side = row["series"], row["side"] or ""
+            self.series.setdefault(name, parse(name))
+            if row["status"] == "ok":
+                self._rows[name, side].append(row)
+            else:
+                self.failed[name, side] += 1
+
+    def blocks(self, name: str, column: str, side: str) -> dict[int, float]:
+        rows = self._rows.get((name, side), ())
+        return {row["block"]: row[column] for row in rows if row[column] is not None}
+
+    def main_side(self, name: str) -> str:
+        return "a" if (name, "a") in self._rows or (name, "a") in self.failed else ""
+
+    def ask(self, question: str, backend: str, codecs: tuple[str, ...]) -> list[Series]:
+        """The series of a question and a backend with one of these codecs ("" for none)."""
+        return [
+            series
+            for series in self.series.values()
+            if (series.question, series.backend) == (question, backend)
+            and series.keys.get("codec", "") in codecs
+        ]
+
+
+def judge(run: RunDir, claims_file: Path = CLAIMS) -> list[Verdict]:
+    """One verdict a claim and language for which the run measured at least one cell.
+
+    Raises RunDirError and ClaimError.
+    """
+    runs, plan = _Runs(run.runs()), run.plan()
+    verdicts = []
+    for claim in load_claims(claims_file):
+        languages = [""] if claim.same else list(dict.fromkeys(p.language for p in claim.pairs))
+        for language in languages:
+            comparisons = list(_comparisons(claim, language, runs, plan.get("wait_class", {})))
+            if comparisons:
+                verdicts.append(_verdict(claim, language, comparisons, runs, plan))
+    if any(v.claim.same and v.outcome in (FAILS, DEPENDS) for v in verdicts):
+        for verdict in verdicts:
+            verdict.notes.insert(0, CONTAMINATED)
+    return verdicts
+
+
+def write(run: RunDir, verdicts: list[Verdict] | None = None) -> Path:
+    """Writes verdicts.md into the run folder and returns its path. `verdicts`: those of judge(), to save the work."""
+    path = run.path / "verdicts.md"
+    write_text(path, document(run, judge(run) if verdicts is None else verdicts))
+    return path
+
+
+_Comparison = tuple[Metric, Mapping[str, Any], tuple[str, str], tuple[str, str]]
+
+
+def _comparisons(
+    claim: Claim, language: str, runs: _Runs, wait_class: Mapping[str, str]
+) -> Iterator[_Comparison]:
+    """(metric, keys of the cell, (series, side) of X, of Y) of each cell that the run has."""
+    for metric in claim.metrics:
+        if claim.same:
+            for name, series in runs.series.items():
+                if series.question == metric.x and runs.main_side(name) == "a":
+                    keys = {"series": name, "metric": metric.name}
+                    yield metric, keys, (name, "a"), (name, "b")
+            continue
+        for pair in claim.pairs:
+            if pair.language == language:
+                yield from _of_pair(pair, metric, runs, wait_class)
+
+
+def _of_pair(
+    pair: Pair, metric: Metric, runs: _Runs, wait_class: Mapping[str, str]
+) -> Iterator[_Comparison]:
+    x_backends, y_backends = pair.sides(wait_class)
+    cells: dict[tuple[Any, ...], tuple[list[Series], list[Series]]] = {}
+    for x_backend in x_backends:
+        for x in runs.ask(metric.x, x_backend, pair.codec):
+            cells.setdefault(tuple(x.keys.items()), ([], []))[0].append(x)
+    for y_backend in y_backends:
+        for y in runs.ask(metric.y, y_backend, pair.codec):
+            keys = {k: v for k, v in y.keys.items() if k not in metric.y_keys}
+            fits = all(y.keys.get(k) == v for k, v in metric.y_keys.items())
+            if fits and tuple(keys.items()) in cells:
+                cells[tuple(keys.items())][1].append(y)
+    for key in sorted(cells, key=_order):
+        xs, ys = cells[key]
+        if xs and ys:
+            x, y = (_best(side, metric, runs) for side in (xs, ys))
+            keys = {"pair": pair.name, "metric": metric.name}
+            keys |= {_KEY_NAMES.get(k, k): v for k, v in key}
+            yield metric, keys, (x, runs.main_side(x)), (y, runs.main_side(y))
+
+
+def _order(key: tuple[tuple[str, Any], ...]) -> tuple[Any, ...]:
+    return tuple((k, v if k in NUMBER_KEYS else 0, str(v)) for k, v in key)
+
+
+def _best(candidates: list[Series], metric: Metric, runs: _Runs) -> str:
+    """The series with the best median; one without any good run only when there is no other."""
+
+    def rank(series: Series) -> float:
+        name = series.name
+        values = runs.blocks(name, metric.column, runs.main_side(name)).values()
+        if not values:
+            return -float("inf")
+        return median(values) if metric.better == "higher" else -median(values)
+
+    return max(candidates, key=rank).name
+
+
+def _verdict(
+    claim: Claim,
+    language: str,
+    comparisons: list[_Comparison],
+    runs: _Runs,
+    plan: Mapping[str, Any],
+) -> Verdict:
+    """The best of a side may be a pair that is judged anyway, so distinct comparisons are what confidence is shared by."""
+    distinct = {(x, y, metric.column) for metric, _, x, y in comparisons}
+    confidence = simultaneous(claim.confidence, len(distinct))
+    least = minimum_blocks(confidence)
+    cells = [_cell(claim, item, runs, confidence, least) for item in comparisons]
+    notes = []
+    if not plan.get("verdict", True):
+        cells = [_without_verdict(cell) for cell in cells]
+        notes.append(f"profile {plan.get('profile')} only shows that everything works")
+    if plan.get("state") == "partial":
+        notes.append("the run is partial: some of its blocks are missing")
+    keys, others = depends_on(cells)
+    if others:
+        told = " or ".join(" and ".join(other) for other in others[:3])
+        notes.append(f"the cells of this run cannot tell {' and '.join(keys)} from {told}")
+    if failed := sum(
+        runs.failed[side] for side in {side for item in comparisons for side in item[2:]}
+    ):
+        runs_failed = "1 process run" if failed == 1 else f"{failed} process runs"
+        notes.append(f"{runs_failed} failed; their blocks do not count")
+    profile = (plan.get("profile") if plan.get("verdict", True) else None) or EVERYTHING
+    return Verdict(
+        claim=claim,
+        language=language,
+        outcome=outcome(cells),
+        cells=cells,
+        cell_confidence=confidence,
+        blocks=max(cell.ratio.n for cell in cells),
+        least=least,
+        profile=profile,
+        depends_on=keys,
+        notes=notes,
+    )
+
+
+def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least: int) -> Cell:
+    metric, keys, x, y = item
+    x_values, y_values = (runs.blocks(name, metric.column, side) for name, side in (x, y))
+    over, under = (x_values, y_values) if metric.better == "higher" else (y_values, x_values)
+    ratio = paired_ratio(over, under, confidence)
+    if claim.same:
+        result = judge_same(ratio, least)
+    else:
+        logs = log_ratios(over, under)
+        result = judge_cell(logs, ratio, claim.margin, confidence, least)
+    return Cell(
+        x=x[0],
+        y=y[0],
+        column=metric.column,
+        keys=keys,
+        ratio=ratio,
+        x_median=median(x_values.values()) if x_values else None,
+        y_median=median(y_values.values()) if y_values else None,
+        failed=runs.failed[x] + runs.failed[y],
+        **result,
+    )
+
+
+def _without_verdict(cell: Cell) -> Cell:
+    return replace(cell, verdict=NONE, tag="", more=None)

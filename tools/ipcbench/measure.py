@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""Measures: calibrates the selected series, writes plan.json, then makes the process runs that the plan still lacks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+
+from .environment import utc_now
+from .child import Stop
+from .launch import Launch, Result, process_run
+from .plan import (
+    Calibration,
+    Listed,
+    Profile,
+    balanced_order,
+    cells_of,
+    comparison_group,
+    fit_messages,
+)
+from .progress import Steps
+from .rundir import SCHEMA, RunDir
+from .series import parse
+
+CALIBRATION_SECONDS = 0.2  # what a calibrating launch takes, before any is known
+CALIBRATION_BATCH_LIMIT = 10
+CALIBRATION_LIMIT = 40.0
+PROBES = 5  # launches of each program that measure what a launch costs by itself
+PROBE_MESSAGES = 10
+GIVE_UP = 3  # failures of a series after which it is not launched again
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """`costs` of the series that answered, `failures`: the result of each that did not."""
+
+    costs: dict[str, Calibration]
+    failures: dict[str, Result]
+    context: dict[str, Any]
+
+
+def calibrate(
+    entries: Sequence[Listed],
+    programs: Mapping[str, Path],
+    profile: Profile,
+    stop: Stop,
+    console: Console,
+) -> Calibrated:
+    """One short launch of each series, in which the program finds its own message count, and a few of each program
+    with hardly a message, which show what a launch costs by itself. Ends early after a signal."""
+    per_message: dict[str, float] = {}
+    failures, context = {}, {}
+    probes = [entry for program in programs for entry in _spread(entries, program)]
+    launches = [(entry, None) for entry in entries] + [(entry, PROBE_MESSAGES) for entry in probes]
+    bare: dict[str, list[float]] = {program: [] for program in programs}
+    with Steps(console, "calibrating", [CALIBRATION_SECONDS] * len(launches)) as steps:
+        for entry, messages in launches:
+            if stop.signum is not None:
+                break
+            name = entry.series.name
+            limits = (CALIBRATION_BATCH_LIMIT, CALIBRATION_LIMIT)
+            launch = Launch(programs[entry.program], name, messages, 1, profile.capacity, *limits)
+            result = process_run(launch, stop)
+            if stop.signum is not None:
+                break
+            if result.columns["status"] != "ok":
+                failures.setdefault(name, result)
+                steps.say(f"failed: {name}: {result.columns['reason']}")
+            elif messages is None:
+                context = context or result.context
+                per_message[name] = result.columns["real_time_ns"]
+            else:
+                bare[entry.program].append(result.seconds)
+            steps.step("")
+    overhead = {
+        program: median(seconds or [CALIBRATION_SECONDS]) for program, seconds in bare.items()
+    }
+    programs_of = {entry.series.name: entry.program for entry in entries}
+    costs = {
+        n: Calibration(ns, overhead[programs_of[n]])
+        for n, ns in per_message.items()
+        if n not in failures
+    }
+    return Calibrated(costs, failures, context)
+
+
+def _spread(entries: Sequence[Listed], program: str) -> list[Listed]:
+    """At most PROBES of the program's series, evenly over its list."""
+    own = [entry for entry in entries if entry.program == program]
+    return own[:: -(-len(own) // PROBES)] if own else []
+
+
+def make_plan(
+    entries: Sequence[Listed],
+    aa: Sequence[str],
+    calibrated: Calibrated,
+    profile: Profile,
+    blocks: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The part of plan.json that says what is launched in which order; series that failed to calibrate are left out."""
+    ready = [entry for entry in entries if entry.series.name in calibrated.costs]
+    cells = cells_of([entry.series.name for entry in ready], aa)
+    messages, estimate = fit_messages(ready, calibrated.costs, profile, cells, blocks)
+    groups = {entry.series.name: comparison_group(entry) for entry in ready}
+    order = balanced_order([groups[name] for name, _ in cells], blocks, seed)
+    series = {}
+    for entry in ready:
+        name = entry.series.name
+        cost = calibrated.costs[name]
+        series[name] = {
+            "program": entry.program,
+            "messages": messages[name],
+            "ns_per_message": cost.ns_per_message,
+            "overhead_seconds": round(cost.overhead_seconds, 4),
+        }
+    return {
+        "schema": SCHEMA,
+        "state": "partial",
+        "done": 0,
+        "profile": profile.name,
+        "verdict": profile.verdict,
+        "seed": seed,
+        "blocks": blocks,
+        "batches": profile.batches,
+        "capacity": profile.capacity,
+        "estimate_seconds": round(estimate, 1),
+        "series": series,
+        "aa": list(aa),
+        "cells": [f"{name} {side}".strip() for name, side in cells],
+        "order": [" ".join(map(str, block)) for block in order],
+        "context": calibrated.context,
+    }
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A process run that is planned and not made yet."""
+
+    block: int
+    position: int
+    series: str
+    side: str
+
+
+def pending(plan: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[Pending]:
+    """What the plan still lacks, in its order. `runs` are rows of runs.csv."""
+    made = {(row["block"], row["series"], row["side"] or "") for row in runs}
+    out = []
+    for block, order in enumerate(plan["order"]):
+        for position, cell in enumerate(order.split()):
+            name, _, side = plan["cells"][int(cell)].partition(" ")
+            if (block, name, side) not in made:
+                out.append(Pending(block, position, name, side))
+    return out
+
+
+def head(run: str, name: str) -> dict[str, Any]:
+    """The columns of runs.csv that say what was run."""
+    return {"schema": SCHEMA, "run": run, "series": name, **parse(name).columns(), "utc": utc_now()}
+
+
+def write_beginning(
+    rundir: RunDir, run: str, skipped: Sequence[Listed], failures: Mapping[str, Result]
+) -> None:
+    """The rows of series that no block launches: skipped ones, and those that failed to calibrate (no block)."""
+    for entry in skipped:
+        row = head(run, entry.series.name)
+        rundir.append_run({**row, "utc": None, "status": "skipped", "reason": entry.skip})
+    for name, result in failures.items():
+        rundir.append_run({**head(run, name), **result.columns})
+
+
+def measure(
+    rundir: RunDir,
+    plan: Mapping[str, Any],
+    programs: Mapping[str, Path],
+    stop: Stop,
+    console: Console,
+) -> None:
+    """Makes the pending process runs; each is in runs.csv before the next begins. Ends early after a signal."""
+    runs = rundir.runs() if (rundir.path / "runs.csv").exists() else []
+    todo = pending(plan, runs)
+    failures = Counter(row["series"] for row in runs if row["status"] == "failed")
+    expected = [_expected(plan, item.series) for item in todo]
+    with Steps(console, "measuring", expected) as steps:
+        for item, seconds in zip(todo, expected):
+            if stop.signum is not None:
+                return
+            utc = utc_now()
+            if failures[item.series] >= GIVE_UP:
+                reason = f"not launched: failed {GIVE_UP} times before"
+                result = Result({"status": "failed", "reason": reason}, [], {}, 0.0)
+            else:
+                result = process_run(_launch(plan, item.series, programs, seconds), stop)
+                if stop.signum is not None:
+                    return
+                if result.columns["status"] != "ok":
+                    failures[item.series] += 1
+                    steps.say(
+                        f"failed: {item.series}, block {item.block}: {result.columns['reason']}"
+                    )
+            where = {"side": item.side, "block": item.block, "position": item.position, "utc": utc}
+            rundir.append_run({**head(plan["run"], item.series), **where, **result.columns})
+            key = {"series": item.series, "block": item.block}
+            rundir.append_histogram({**key, **row} for row in result.histogram)
+            steps.step(f"block {item.block + 1} of {plan['blocks']}")
+
+
+def _expected(plan: Mapping[str, Any], name: str) -> float:
+    series = plan["series"][name]
+    cost = Calibration(series["ns_per_message"], series["overhead_seconds"])
+    return cost.run_seconds(series["messages"], plan["batches"])
+
+
+def _launch(
+    plan: Mapping[str, Any], name: str, programs: Mapping[str, Path], expected: float
+) -> Launch:
+    """Limits far above what was calibrated, but low enough that a hanging series does not hold up the run."""
+    series = plan["series"][name]
+    batch_limit = max(3, round(10 * expected / plan["batches"]))
+    return Launch(
+        programs[series["program"]],
+        name,
+        series["messages"],
+        plan["batches"],
+        plan["capacity"],
+        batch_limit,
+        10 + batch_limit + 10 * expected,
+    )

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""What a run measures, in which order and with how many messages: profiles, selection, calibration, blocks."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+import tomllib
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .series import KEYS, Series, parse
+
+PROFILES = Path(__file__).resolve().parent.parent / "profiles.toml"
+SLOW_FACTOR = 3  # how far a fast side may stretch the slowest side's run beyond run_seconds
+
+
+class PlanError(Exception):
+    """A profile or a selection that cannot be used: what, where, and what would be valid. Tools exit 2."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A table of profiles.toml, which documents the fields."""
+
+    name: str
+    summary: str
+    blocks: int
+    batches: int
+    run_seconds: float
+    min_run_seconds: float
+    budget_seconds: float
+    batch_ms: float
+    capacity: int
+    disk_mib: int
+    verdict: bool
+    aa: list[str]
+    select: tuple[Mapping[str, Any], ...] = ()
+
+    def takes(self, series: Series) -> bool:
+        return not self.select or any(_fits(entry, series) for entry in self.select)
+
+
+def load_profiles(path: Path = PROFILES) -> dict[str, Profile]:
+    """All profiles by name. Raises PlanError with the table and the field that is wrong."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlanError(f"{path}: {error}") from None
+    profiles = {}
+    for name, table in tables.items():
+        entries = tuple(table.pop("select", ()))
+        for entry in entries:
+            if unknown := set(entry) - {"question", "backend", *KEYS}:
+                raise PlanError(f"{path}: {name}.select: unknown {', '.join(sorted(unknown))}")
+        try:
+            profiles[name] = Profile(name=name, select=entries, **table)
+        except TypeError as error:
+            raise PlanError(f"{path}: [{name}]: {error}") from None
+    return profiles
+
+
+def _fits(entry: Mapping[str, Any], series: Series) -> bool:
+    columns = series.columns()
+    for field, wanted in entry.items():
+        have = columns[field]
+        if ("" if have is None else have) not in (wanted if isinstance(wanted, list) else [wanted]):
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A series as a program lists it. `skip`: why it makes no sense here, None when it can be measured."""
+
+    series: Series
+    program: str
+    metric: str
+    wait_class: str
+    skip: str | None
+
+
+def listed(program: str, document: Mapping[str, Any]) -> list[Listed]:
+    """The series of one `--list` document. Raises PlanError when the program breaks the contract."""
+    out = []
+    for entry in document["series"]:
+        try:
+            series = parse(entry["name"])
+            out.append(
+                Listed(series, program, entry["metric"], entry["wait_class"], entry["skip"] or None)
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise PlanError(f"{program} --list: {error}") from None
+    return out
+
+
+def select(available: Sequence[Listed], profile: Profile | None, only: str | None) -> list[Listed]:
+    """The series that the profile takes (None: all) and in whose name `only` is found. Raises PlanError when none is."""
+    name = f"profile '{profile.name}'" if profile else "the programs"
+    in_profile = [entry for entry in available if profile is None or profile.takes(entry.series)]
+    if not in_profile:
+        raise PlanError(f"{name} selects none of the {len(available)} series")
+    if only is None:
+        return in_profile
+    taken = [entry for entry in in_profile if re.search(only, entry.series.name)]
+    if not taken:
+        others = sum(bool(re.search(only, entry.series.name)) for entry in available)
+        hint = f"; {others} outside it match: try --profile full" if others else ""
+        listing = "tools/run --list" + (f" --profile {profile.name}" if profile else "")
+        raise PlanError(
+            f"--only '{only}': matches none of the {len(in_profile)} series of {name}{hint}; "
+            f"'{listing}' shows them"
+        )
+    return taken
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From one short launch: ns per message, and the seconds that a launch costs beside its messages."""
+
+    ns_per_message: float
+    overhead_seconds: float
+
+    def run_seconds(self, messages: int, batches: int) -> float:
+        return self.overhead_seconds + batches * messages * self.ns_per_message * 1e-9
+
+
+def comparison_group(entry: Listed) -> tuple[Any, ...]:
+    """Equal for series that are compared: same metric and keys, whatever the family, the backend and the codec.
+
+    A pipe counts as one producer and one consumer. Floors and `null` compare with nothing.
+    """
+    series = entry.series
+    if entry.metric == "floor" or series.backend == "null":
+        return (series.name,)
+    keys = {"producers": 1, "consumers": 1, **series.keys, "codec": None}
+    return (entry.metric, *(keys.get(key) for key in KEYS))
+
+
+def assign_messages(
+    entries: Iterable[Listed],
+    calibrations: Mapping[str, Calibration],
+    batches: int,
+    run_seconds: float,
+    batch_ms: float,
+) -> dict[str, int]:
+    """Messages per batch of each series, one count for all sides of a comparison.
+
+    The slowest side takes about `run_seconds` for its batches; where the fastest side's batch would be shorter than
+    `batch_ms`, up to SLOW_FACTOR times as long.
+    """
+    groups: dict[tuple[Any, ...], list[Listed]] = {}
+    for entry in entries:
+        groups.setdefault(comparison_group(entry), []).append(entry)
+    messages = {}
+    for members in groups.values():
+        costs = [calibrations[entry.series.name].ns_per_message for entry in members]
+        count = run_seconds * 1e9 / batches / max(costs)
+        count = max(count, min(batch_ms * 1e6 / min(costs), SLOW_FACTOR * count))
+        shares = [int(m.series.keys.get(k, 1)) for m in members for k in ("producers", "consumers")]
+        step = math.lcm(*shares)
+        rounded = max(step, _two_digits(count) // step * step)
+        messages.update({entry.series.name: rounded for entry in members})
+    return messages
+
+
+def _two_digits(value: float) -> int:
+    if value < 100:
+        return max(1, int(value))
+    unit = 10 ** (int(math.log10(value)) - 1)
+    return int(value / unit) * unit
+
+
+def fit_messages(
+    entries: Sequence[Listed],
+    calibrations: Mapping[str, Calibration],
+    profile: Profile,
+    cells: Sequence[tuple[str, str]],
+    blocks: int,
+) -> tuple[dict[str, int], float]:
+    """(messages per batch of each series, estimated seconds of all blocks), the budget kept where that is possible."""
+    seconds = profile.run_seconds
+    while True:
+        counts = assign_messages(entries, calibrations, profile.batches, seconds, profile.batch_ms)
+        block = sum(calibrations[n].run_seconds(counts[n], profile.batches) for n, _ in cells)
+        if block * blocks <= profile.budget_seconds or seconds <= profile.min_run_seconds:
+            return counts, block * blocks
+        seconds = max(profile.min_run_seconds, 0.9 * seconds)
+
+
+def cells_of(names: Sequence[str], aa: Sequence[str]) -> list[tuple[str, str]]:
+    """What a block launches: (series, side). An A/A series stands there twice, as sides a and b."""
+    return [(n, side) for n in names for side in (("a", "b") if n in aa else ("",))]
+
+
+def balanced_order(groups: Sequence[Hashable], blocks: int, seed: int) -> list[list[int]]:
+    """For each block the order in which its cells run; `groups[i]` is what cell i is compared within.
+
+    Cells that are compared run close together: groups in random order, the cells of a group in random order. Blocks
+    come in pairs, an order and its reverse. Over a pair every cell has the same mean position, so a drift along the
+    run favours none; the pairs are independent, so no cell always follows the same other.
+    """
+    generator = random.Random(seed)
+    members: dict[Hashable, list[int]] = {}
+    for cell, group in enumerate(groups):
+        members.setdefault(group, []).append(cell)
+    orders: list[list[int]] = []
+    while len(orders) < blocks:
+        shuffled = generator.sample(list(members.values()), len(members))
+        order = [cell for group in shuffled for cell in generator.sample(group, len(group))]
+        orders += [order, order[::-1]]
+    return orders[:blocks]

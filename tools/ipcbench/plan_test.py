@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Profiles, selection, shared message counts and the order of the blocks."""
+
+import dataclasses
+from itertools import product
+
+import pytest
+
+from ipcbench.child import Stop
+from ipcbench.launch import list_program
+from ipcbench.plan import (
+    Calibration,
+    Listed,
+    PlanError,
+    Profile,
+    assign_messages,
+    balanced_order,
+    cells_of,
+    comparison_group,
+    fit_messages,
+    listed,
+    load_profiles,
+    select,
+)
+from ipcbench.series import parse
+from ipcbench.summary import kind_of
+
+
+def entry(name, skip=None, program="bench"):
+    series = parse(name)
+    return Listed(series, program, kind_of(series.question), "block", skip)
+
+
+def latency(backend, size=64, placement="cross"):
+    return entry(f"pipe_latency/{backend}/bytes:{size}/placement:{placement}")
+
+
+def profile(**changes):
+    values = {"name": "p", "summary": "", "blocks": 2, "batches": 5, "run_seconds": 0.2}
+    values |= {"min_run_seconds": 0.05, "budget_seconds": 100, "batch_ms": 2, "capacity": 65536}
+    values |= {"disk_mib": 1, "verdict": True, "aa": []}
+    return Profile(**(values | changes))
+
+
+@pytest.fixture(scope="module")
+def available(built_programs):
+    """Everything that the real programs list."""
+    with Stop() as stop:
+        return [e for path in built_programs for e in listed(path.name, list_program(path, stop))]
+
+
+def test_every_entry_of_every_profile_finds_series_of_the_programs(available):
+    for one in load_profiles().values():
+        for wanted in one.select:
+            alone = dataclasses.replace(one, select=(wanted,))
+            assert select(available, alone, None), f"{one.name}: {wanted}"
+
+
+def test_quick_takes_at_most_40_series_and_what_the_claim_needs(available):
+    quick = load_profiles()["quick"]
+    names = {one.series.name for one in select(available, quick, None) if one.skip is None}
+    assert len(names) <= 40 and quick.blocks == 12 and set(quick.aa) <= names
+    for size in (64, 65536):
+        for pipe in ("cpython_pipe_duplex", "cpython_pipe_oneway"):
+            keys = f"bytes:{size}/codec:pickle/placement:cross"
+            assert f"pipe_latency/{pipe}/{keys}" in names
+            assert f"pipe_throughput/{pipe}/{keys}" in names
+        for queue, codec in product(("pipe_locked", "pipe_feeder"), ("",)):
+            assert f"queue_latency/{queue}/bytes:{size}{codec}/placement:cross" in names
+            peers = "producers:1/consumers:1/placement:cross"
+            assert f"queue_throughput/{queue}/bytes:{size}{codec}/{peers}" in names
+
+
+def test_full_takes_everything(available):
+    assert select(available, load_profiles()["full"], None) == available
+
+
+def test_a_selection_compares_values_lists_and_absent_keys():
+    wanted = {"question": "pipe_latency", "bytes": [16, 64], "codec": "", "placement": "same"}
+    one = profile(select=(wanted,))
+    entries = [
+        latency("os_pipe", 64, "same"),
+        latency("os_pipe", 64, "cross"),
+        latency("os_pipe", 1024, "same"),
+        entry("pipe_latency/os_pipe/bytes:64/codec:msgpack/placement:same"),
+        entry("queue_latency/pipe_locked/bytes:64/placement:same"),
+    ]
+    assert select(entries, one, None) == entries[:1]
+
+
+def test_only_that_finds_nothing_says_how_to_list():
+    one = profile(select=({"bytes": 64},))
+    entries = [latency("os_pipe", 64), latency("os_pipe", 1024)]
+    with pytest.raises(PlanError, match=r"none of the 1 series .*--list --profile p"):
+        select(entries, one, "zmq")
+    with pytest.raises(PlanError, match="1 outside it match: try --profile full"):
+        select(entries, one, "bytes:1024")
+
+
+def test_a_profile_with_an_unknown_field_is_refused(tmp_path):
+    path = tmp_path / "profiles.toml"
+    path.write_text("[p]\nblocks = 1\nspeed = 3\n")
+    with pytest.raises(PlanError, match="speed"):
+        load_profiles(path)
+    path.write_text("[p]\n[[p.select]]\nsize = 64\n")
+    with pytest.raises(PlanError, match="unknown size"):
+        load_profiles(path)
+
+
+def test_a_listing_that_breaks_the_contract_is_refused():
+    with pytest.raises(PlanError, match="bench_x --list: series 'nonsense'"):
+        listed("bench_x", {"series": [{"name": "nonsense"}]})
+
+
+def test_pipe_and_queue_are_compared_whatever_the_codec_but_floors_and_null_with_nothing():
+    pipe = entry("pipe_throughput/os_pipe/bytes:64/placement:same")
+    queue = entry(
+        "queue_throughput/pipe_locked/bytes:64/codec:msgpack/producers:1/consumers:1/placement:same"
+    )
+    crowd = entry("queue_throughput/pipe_locked/bytes:64/producers:2/consumers:1/placement:same")
+    null = entry("pipe_throughput/null/bytes:64/placement:same")
+    assert comparison_group(pipe) == comparison_group(queue)
+    groups = {comparison_group(e) for e in (pipe, crowd, null, latency("os_pipe"))}
+    assert len(groups | {comparison_group(entry("floor/memcpy/bytes:64"))}) == 5
+
+
+def test_compared_sides_share_a_count_that_the_slowest_can_afford():
+    entries = [latency("fast"), latency("slow"), latency("null")]
+    names = [e.series.name for e in entries]
+    costs = dict(zip(names, (Calibration(1e3, 0), Calibration(1e5, 0), Calibration(10, 0))))
+    counts = assign_messages(entries, costs, batches=5, run_seconds=0.2, batch_ms=0.1)
+    assert counts[names[0]] == counts[names[1]] == 400
+    assert counts[names[2]] == 4_000_000
+
+
+def test_a_fast_side_stretches_the_slow_ones_run_by_three_at_most():
+    entries = [latency("fast"), latency("slow")]
+    names = [e.series.name for e in entries]
+    costs = dict(zip(names, (Calibration(1e3, 0), Calibration(1e5, 0))))
+    counts = assign_messages(entries, costs, batches=5, run_seconds=0.2, batch_ms=0.8)
+    assert set(counts.values()) == {800}
+    counts = assign_messages(entries, costs, batches=5, run_seconds=0.2, batch_ms=100)
+    assert set(counts.values()) == {1200}
+
+
+def test_producers_and_consumers_can_share_the_messages_evenly():
+    crowd = entry("queue_throughput/pipe_locked/bytes:64/producers:3/consumers:2/placement:same")
+    costs = {crowd.series.name: Calibration(1e3, 0)}
+    counts = assign_messages([crowd], costs, batches=1, run_seconds=0.0001, batch_ms=0)
+    assert counts[crowd.series.name] == 96
+    counts = assign_messages([crowd], costs, batches=1, run_seconds=0, batch_ms=0)
+    assert counts[crowd.series.name] == 6
+
+
+def test_runs_shrink_until_the_budget_holds_and_no_further_than_allowed():
+    entries = [latency("a"), latency("b", 1024)]
+    costs = {e.series.name: Calibration(1e4, 0.05) for e in entries}
+    cells = cells_of([e.series.name for e in entries], [])
+    _, free = fit_messages(entries, costs, profile(), cells, 10)
+    _, kept = fit_messages(entries, costs, profile(budget_seconds=3), cells, 10)
+    _, least = fit_messages(entries, costs, profile(budget_seconds=0.1), cells, 10)
+    assert free == pytest.approx(5, rel=0.05)
+    assert 2 < kept <= 3
+    assert least == pytest.approx(2, rel=0.05)
+
+
+def test_an_a_a_series_runs_twice_in_a_block():
+    assert cells_of(["x", "y"], ["y"]) == [("x", ""), ("y", "a"), ("y", "b")]
+
+
+GROUPS = ["a", "b", "a", "c", "b", "a", "d"]
+
+
+def test_every_block_has_every_cell_once():
+    for order in balanced_order(GROUPS, 7, seed=1):
+        assert sorted(order) == list(range(len(GROUPS)))
+
+
+def test_over_a_pair_of_blocks_every_cell_has_the_same_mean_position():
+    orders = balanced_order(GROUPS, 12, seed=2)
+    for first, second in zip(orders[::2], orders[1::2]):
+        for cell in range(len(GROUPS)):
+            assert first.index(cell) + second.index(cell) == len(GROUPS) - 1
+
+
+def test_compared_cells_run_next_to_each_other():
+    for order in balanced_order(GROUPS, 6, seed=3):
+        runs = [GROUPS[cell] for cell in order]
+        changes = sum(left != right for left, right in zip(runs, runs[1:]))
+        assert changes == len(set(GROUPS)) - 1
+
+
+def test_the_seed_decides_the_order():
+    assert balanced_order(GROUPS, 4, seed=5) == balanced_order(GROUPS, 4, seed=5)
+    assert balanced_order(GROUPS, 4, seed=5) != balanced_order(GROUPS, 4, seed=6)
+    first, _, third, _ = balanced_order(GROUPS, 4, seed=5)
+    assert first != third

@@ -1,0 +1,453 @@
+# SPDX-License-Identifier: MIT
+"""Draws the figures of a run folder: what each shows stands at its function.
+
+They read summary.csv (one point a series: the median over process runs with its interval) and, for
+the percentile curves, histograms.csv. What was not measured is not drawn.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+
+from . import plot_style as style
+from . import summary
+from .rundir import RunDir, RunDirError
+from .series import FLOOR, PLACEMENTS, parse
+
+DEFAULT_BYTES = 64
+PAYLOADS = ("bytes", "objects")  # never compared with each other: panels of their own
+WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
+PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
+BEYOND = 10  # a percentile needs so many samples beyond it: p99 1000, p99.9 10000, p99.99 100000
+NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
+POINTS = (
+    "Points: median over process runs; bars: its 95 % interval by order statistics, "
+    "from 6 runs on."
+)
+
+
+class Nothing(Exception):
+    """This figure has no rows; the text says what it needs."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One series; `median`, `low`, `high` are ns (latency) or messages per second (throughput)."""
+
+    backend: style.Backend
+    metric: str  # "latency" or "throughput"
+    payload: str
+    placement: str
+    bytes: int
+    peers: tuple[int, int]  # producers, consumers
+    median: float
+    low: float | None
+    high: float | None
+    x_floor: float | None
+
+    @property
+    def control(self) -> bool:
+        return self.backend[1] == style.CONTROL
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the interval, both the median where there is none."""
+        if self.low is None or self.high is None:
+            return self.median, self.median
+        return self.low, self.high
+
+    def bandwidth(self) -> Point:
+        """The same with payload bytes per second for messages per second."""
+        low, high = (None if v is None else v * self.bytes for v in (self.low, self.high))
+        return replace(self, median=self.median * self.bytes, low=low, high=high)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What all figures share."""
+
+    points: list[Point]
+    floors: dict[str, float]  # series name -> median, ns
+    looks: dict[style.Backend, style.Look]
+    conditions: str
+    size: int  # of the figures at one size, bytes
+    histograms: list[dict[str, Any]]
+
+    def at(self) -> str:
+        return style.short(self.size, style.SIZE)
+
+
+def point(row: Mapping[str, Any]) -> Point | None:
+    """The point of a summary row; None for floors, other questions and series without a value."""
+    family, _, metric = row["question"].partition("_")
+    if metric not in ("latency", "throughput") or row.get("median") is None:
+        return None
+    if not (row["bytes"] and row["placement"]) or row["op"] or row["clients"] or row["processes"]:
+        return None
+    return Point(
+        (family, row["backend"]),
+        metric,
+        "objects" if row["codec"] else "bytes",
+        row["placement"],
+        row["bytes"],
+        (row["producers"] or 1, row["consumers"] or 1),
+        *(row.get(k) for k in ("median", "low", "high", "x_floor")),
+    )
+
+
+def panels_of(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
+    """The points by (payload, placement): all combinations of those that occur, in fixed order."""
+    points = list(points)
+    payloads = [name for name in PAYLOADS if any(p.payload == name for p in points)]
+    placements = [name for name in PLACEMENTS if any(p.placement == name for p in points)]
+    return {
+        (payload, place): [p for p in points if (p.payload, p.placement) == (payload, place)]
+        for payload in payloads
+        for place in placements
+    }
+
+
+def sheet_of(
+    title: str, data: Data, note: str, points: Sequence[Point], floors: Sequence[tuple] = ()
+) -> tuple[style.Sheet, Iterator[tuple[Axes, tuple[str, str], list[Point]]]]:
+    """A sheet with a row a payload and a column a placement; (panel, key, points) of each panel.
+
+    With a single placement the payloads stand side by side.
+    """
+    groups = panels_of(points)
+    columns = len({place for _, place in groups})
+    rows = len(groups) // columns if columns > 1 else 1
+    legend = style.backend_groups(data.looks, (p.backend for p in points))
+    if floors:
+        legend.append(style.Group("Floor (limit of this machine)", list(floors)))
+    sheet = style.Sheet(
+        title,
+        [3.2 if rows == 1 else 2.6] * rows,
+        len(groups) // rows,
+        f"{note}\n{data.conditions}",
+        legend,
+        share_y=columns > 1,
+    )
+    flat = [ax for row in sheet.panels for ax in row]
+    for ax, ((payload, place), members) in zip(flat, groups.items()):
+        ax.set_title(f"{payload}, {place} ({WHERE[place]})", loc="left")
+        ax.set_yscale("log")
+        if not members:
+            style.absent(ax)
+    return sheet, ((ax, key, members) for ax, (key, members) in zip(flat, groups.items()))
+
+
+def whiskers(points: Sequence[Point]) -> np.ndarray:
+    """The lengths of the bars below and above each median, shape (2, n); 0 without interval."""
+    ends = np.array([p.ends for p in points])
+    median = np.array([p.median for p in points])
+    return np.array([median - ends[:, 0], ends[:, 1] - median])
+
+
+def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
+    """A line with intervals for each backend, the control underneath."""
+    for backend in sorted({p.backend for p in points}, key=lambda b: (b[1] != style.CONTROL, b)):
+        members = sorted((p for p in points if p.backend == backend), key=x)
+        ax.errorbar(
+            [x(p) for p in members],
+            [p.median for p in members],
+            yerr=whiskers(members),
+            elinewidth=1.0,
+            capsize=2.0,
+            **data.looks[backend].line(),
+        )
+
+
+Floor = Callable[[Data, str, Sequence[int]], dict[str, list[float]]]
+
+
+def by_size(
+    data: Data,
+    title: str,
+    points: list[Point],
+    y: str,
+    units: style.Units,
+    floor: Floor = lambda *_: {},
+) -> style.Sheet:
+    """A figure against message size, whose scale fits the mechanisms, not null and floors."""
+    points = [p for p in points if p.peers == (1, 1)]
+    cells = panels_of(points).values()
+    points = [p for members in cells if len({p.bytes for p in members}) > 1 for p in members]
+    sizes = sorted({p.bytes for p in points})
+    if not points:
+        raise Nothing("needs two message sizes")
+    scales: dict[str, tuple[float, float]] = {}
+    floors: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for payload in PAYLOADS:
+        row = {key: members for key, members in panels_of(points).items() if key[0] == payload}
+        members = sum(row.values(), [])
+        members = [p for p in members if not p.control] or members
+        values = [end for p in members for end in p.ends] or [1.0]
+        near = (min(values) / NEAR, max(values) * NEAR)
+        for key in row:
+            known = floor(data, key[1], sizes).items()
+            floors[key] = {k: v for k, v in known if near[0] < min(v) and max(v) < near[1]}
+            values += sum(floors[key].values(), [])
+        scales[payload] = (min(values) / 1.6, max(values) * 1.6)
+    inside = {
+        (p.backend, p.payload)
+        for p in points
+        if not p.control or scales[p.payload][0] < p.median < scales[p.payload][1]
+    }
+    points = [p for p in points if (p.backend, p.payload) in inside]
+    names = sorted({name for drawn in floors.values() for name in drawn})
+    looks = {name: style.floor_line(i) for i, name in enumerate(names)}
+    note = POINTS + " null and floors far off the scale are not drawn."
+    sheet, panels = sheet_of(title, data, note, points, list(looks.items()))
+    for ax, key, members in panels:
+        style.size_axis(ax, sizes)
+        ax.set_ylim(scales[key[0]])
+        for name, values in floors[key].items():
+            ax.plot(sizes, values, **looks[name])
+        draw_lines(ax, data, members, lambda p: p.bytes)
+    sheet.label("Message size (bytes)", y, units)
+    return sheet
+
+
+def wake_floor(data: Data, placement: str, sizes: Sequence[int]) -> dict[str, list[float]]:
+    """ns of a bare futex wake-up each way and, between CPUs, of a bare cache line each way."""
+    names = {"futex wake-up, both ways": f"floor/futex_rtt/placement:{placement}"}
+    if placement != "same":
+        names["cache line, both ways"] = "floor/cacheline_rtt/placement:cross"
+    return {k: [data.floors[v]] * len(sizes) for k, v in names.items() if v in data.floors}
+
+
+def copy_floor(data: Data, placement: str, sizes: Sequence[int]) -> dict[str, list[float]]:
+    """Bytes per second of one copy, of bytes that another CPU wrote unless all share one CPU."""
+    name, floor = ("one copy", "memcpy")
+    if placement != "same":
+        name, floor = ("one copy from another CPU", "copy_cross")
+    ns = [data.floors.get(f"floor/{floor}/bytes:{n}") for n in sizes]
+    return {name: [n * 1e9 / t for n, t in zip(sizes, ns) if t]} if all(ns) else {}
+
+
+def latency_by_size(data: Data) -> style.Sheet:
+    """p50 of the round trip against message size."""
+    title = "Round-trip latency against message size (lower is better)"
+    points = [p for p in data.points if p.metric == "latency"]
+    return by_size(data, title, points, "Round trip, p50 (time)", style.TIME, wake_floor)
+
+
+def throughput_by_size(data: Data) -> style.Sheet:
+    """Messages per second from one producer to one consumer against message size."""
+    title = "Throughput against message size: messages per second (higher is better)"
+    points = [p for p in data.points if p.metric == "throughput"]
+    return by_size(data, title, points, "Messages per second", style.RATE)
+
+
+def bandwidth_by_size(data: Data) -> style.Sheet:
+    """The measurements of throughput_by_size, as payload bytes per second."""
+    title = "Throughput against message size: bytes per second (higher is better)"
+    points = [p.bandwidth() for p in data.points if p.metric == "throughput"]
+    return by_size(data, title, points, "Payload bytes per second", style.BANDWIDTH, copy_floor)
+
+
+def ranking(data: Data) -> style.Sheet:
+    """All mechanisms at one size, the best on top: a row a placement, a column a metric."""
+    points = [
+        p for p in data.points if p.bytes == data.size and p.peers == (1, 1) and not p.control
+    ]
+    if not points:
+        raise Nothing(f"needs a measurement of {data.at()} messages")
+    metrics = [m for m in style.METRICS if any(p.metric == m for p in points)]
+    places = [place for place in PLACEMENTS if any(p.placement == place for p in points)]
+    lists = {
+        (place, metric): ranked([p for p in points if (p.placement, p.metric) == (place, metric)])
+        for place in places
+        for metric in metrics
+    }
+    heights = [max(len(lists[place, metric]) for metric in metrics) for place in places]
+    sheet = style.Sheet(
+        f"Ranking of round trip and throughput at {data.at()} (the best is on top)",
+        [0.19 * rows + 0.1 for rows in heights],
+        len(metrics),
+        f"{POINTS} x floor: multiple of a bare wake-up (round trip) or copy (throughput)."
+        " Cold colours: pipes; warm: queues; hollow: CPython's own."
+        f"\n{data.conditions}",
+        ranking=True,
+    )
+    for place, rows, panels in zip(places, heights, sheet.panels):
+        for metric, ax in zip(metrics, panels):
+            ax.set_title(f"{place} ({WHERE[place]})", loc="left")
+            ax.set_xscale("log")
+            ax.set_ylim(rows - 0.4, -0.6)
+            draw_ranking(ax, data, lists[place, metric])
+    for metric, ax in zip(metrics, sheet.panels[-1]):
+        text, units = style.METRICS[metric]
+        ax.set_xlabel(text)
+        style.log_units(ax.xaxis, units, 4)
+    return sheet
+
+
+def ranked(points: Sequence[Point]) -> list[Point | str]:
+    """The rows of one ranking: for each payload its name and its points, the best first."""
+    rows: list[Point | str] = []
+    for payload in PAYLOADS:
+        members = [p for p in points if p.payload == payload]
+        sign = 1 if any(p.metric == "latency" for p in members) else -1
+        rows += [payload] * bool(members) + sorted(members, key=lambda p: sign * p.median)
+    return rows
+
+
+def draw_ranking(ax: Axes, data: Data, rows: Sequence[Point | str]) -> None:
+    """A dot with its interval for each point, its value and x floor beside."""
+    names = style.names(data.looks)
+    texts = [p if isinstance(p, str) else names[p.backend] for p in rows]
+    ax.set_yticks(range(len(rows)), texts)
+    ax.tick_params(axis="y", length=0)
+    for y, (p, name) in enumerate(zip(rows, ax.get_yticklabels())):
+        if isinstance(p, str):
+            name.set_fontweight("bold")
+            continue
+        look = data.looks[p.backend].line() | {"linestyle": "none"}
+        ax.errorbar(p.median, y, xerr=whiskers([p]), capsize=2.5, elinewidth=1.2, **look)
+        floor = "" if p.x_floor is None else style.scaled(p.x_floor, ((1.0, ""),)) + "x"
+        style.beside(ax, y, style.scaled(p.median, style.METRICS[p.metric][1]), floor)
+    if rows:
+        known = any(isinstance(p, Point) and p.x_floor is not None for p in rows)
+        style.beside(ax, -1.0, "median", "x floor" if known else "", color=style.GREY)
+    else:
+        style.absent(ax)
+
+
+def quantiles(rows: Sequence[Mapping[str, Any]], q: np.ndarray) -> np.ndarray:
+    """The quantiles `q` (0..1) in ns of histogram rows, merged.
+
+    Each is the upper end of the bucket that holds rank ceil(q n). Buckets are [low_ns, high_ns) of
+    whole ns, so the upper end is the last value that the bucket can hold.
+    """
+    order = sorted((row["high_ns"] - 1, row["count"]) for row in rows)
+    seen = np.cumsum([count for _, count in order])
+    ranks = np.clip(np.ceil(q * seen[-1] - 1e-9), 1, seen[-1])
+    return np.array([end for end, _ in order], dtype=float)[np.searchsorted(seen, ranks)]
+
+
+def percentiles(data: Data) -> style.Sheet:
+    """Round trip against percentile at one size: runs merged, and the band from least to most."""
+    rows: dict[str, dict[int, list]] = defaultdict(lambda: defaultdict(list))
+    for row in data.histograms:
+        rows[row["series"]][row["block"]].append(row)
+    found = {}
+    for name in rows:
+        p = point({**parse(name).columns(), "median": 0.0})
+        drawn = p and p.backend in data.looks and not p.control
+        if drawn and (p.metric, p.bytes) == ("latency", data.size):
+            found[p] = list(rows[name].values())
+    if not found:
+        raise Nothing(f"needs histograms of {data.at()} round trips")
+    note = (
+        "Lines: all process runs merged; bands: lowest to highest process run. "
+        f"They end where fewer than {BEYOND} samples lie beyond."
+    )
+    title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
+    sheet, panels = sheet_of(title, data, note, list(found))
+    totals = {p: [sum(row["count"] for row in run) for run in runs] for p, runs in found.items()}
+    right = max(2.0, *(sum(counts) / BEYOND for counts in totals.values()))
+    ticks = 1.0 / (1.0 - np.array(PERCENTILES) / 100.0)
+    ticks = ticks[ticks <= right * 1.01]
+    for ax, _, members in panels:
+        ax.set_xscale("log")
+        ax.set_xlim(1.0, right * 1.1)
+        ax.set_xticks(ticks, [f"{p:g} %" for p in PERCENTILES[: len(ticks)]])
+        ax.set_xticks([], minor=True)
+        for p in members:
+            end, shared = (max(2.0, n / BEYOND) for n in (sum(totals[p]), min(totals[p])))
+            x = np.unique(np.append(np.geomspace(1.0, end, 150), ticks[ticks <= end]))
+            marks = [int(i) for i in np.flatnonzero(np.isin(x, ticks))]
+            line = data.looks[p.backend].line()
+            ax.plot(x, quantiles(sum(found[p], []), 1.0 - 1.0 / x), markevery=marks, **line)
+            x = x[x <= shared]
+            runs = [quantiles(run, 1.0 - 1.0 / x) for run in found[p]]
+            least, most = np.min(runs, axis=0), np.max(runs, axis=0)
+            ax.fill_between(x, least, most, color=line["color"], alpha=0.16, linewidth=0)
+    sheet.label("Percentile of the round trips (%)", "Round trip (time)", style.TIME)
+    return sheet
+
+
+def throughput_by_peers(data: Data) -> style.Sheet:
+    """Messages per second of the queues against producers x consumers at one size."""
+    points = [
+        p
+        for p in data.points
+        if (p.backend[0], p.metric, p.bytes) == ("queue", "throughput", data.size) and not p.control
+    ]
+    peers = sorted({p.peers for p in points}, key=lambda n: (sum(n), n))
+    if len(peers) < 2:
+        raise Nothing("needs queue throughput with two numbers of producers and consumers")
+    title = f"Queue throughput against producers x consumers at {data.at()} (higher is better)"
+    sheet, panels = sheet_of(title, data, POINTS, points)
+    for ax, _, members in panels:
+        draw_lines(ax, data, members, lambda p: peers.index(p.peers))
+        ax.set_xlim(-0.4, len(peers) - 0.6)
+        ax.set_xticks(range(len(peers)), [f"{p} x {c}" for p, c in peers])
+    sheet.label("Producers x consumers (processes)", "Messages per second", style.RATE)
+    return sheet
+
+
+FIGURES = (latency_by_size, throughput_by_size, bandwidth_by_size)
+FIGURES_AT_ONE_SIZE = (ranking, percentiles, throughput_by_peers)
+
+
+def read(run: RunDir, size: int | None = None) -> Data:
+    """What the figures need of a run; `size` as in draw(). Raises RunDirError."""
+    plan = run.plan()
+    runs = run.runs() if (run.path / "runs.csv").exists() else []
+    if (run.path / "summary.csv").exists():
+        rows = run.summary()
+    else:
+        rows = summary.summarise(runs, plan.get("wait_class", {}))
+    points = [p for p in map(point, rows) if p]
+    sizes = sorted({p.bytes for p in points})
+    if size is not None and size not in sizes:
+        measured = ", ".join(map(str, sizes)) or "none"
+        raise RunDirError(f"{run.path}: no messages of {size} bytes; measured are: {measured}")
+    if size is None:
+        size = min(sizes, key=lambda n: abs(np.log(n / DEFAULT_BYTES)), default=DEFAULT_BYTES)
+    floors = {r["series"]: r["median"] for r in rows if r["question"] == FLOOR and r.get("median")}
+    conditions = style.conditions(run.environment(), plan, runs, rows)
+    looks = style.looks(p.backend for p in points)
+    return Data(points, floors, looks, conditions, size, run.histograms())
+
+
+def draw(run: RunDir, out: Path, size: int | None = None) -> tuple[list[Path], list[str]]:
+    """Writes every figure that the run has rows for into the folder `out`, each as .svg and .png.
+
+    `size` is the message size in bytes of the figures at one size; None takes the measured one
+    nearest to DEFAULT_BYTES. Returns the paths and why each missing figure was left out. Raises
+    RunDirError.
+    """
+    data = read(run, size)
+    paths: list[Path] = []
+    left_out: list[str] = []
+    with matplotlib.rc_context(style.STYLE):
+        for figure in (*FIGURES, *FIGURES_AT_ONE_SIZE):
+            name = figure.__name__
+            if figure in FIGURES_AT_ONE_SIZE:
+                name += "_" + data.at().replace(" ", "")
+            try:
+                sheet = figure(data)
+                out.mkdir(parents=True, exist_ok=True)
+                paths += sheet.save(out / name)
+            except Nothing as reason:
+                left_out.append(f"{name}: {reason}")
+            except OSError as error:
+                raise RunDirError(f"{out}: cannot be written: {error.strerror}") from None
+    return paths, left_out
+
+
+def write(run: RunDir) -> list[Path]:
+    """Draws into the run folder's plots/; the paths written. Raises RunDirError."""
+    return draw(run, run.path / "plots")[0]

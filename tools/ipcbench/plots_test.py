@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: MIT
+"""Tests of plots.py, plot_style.py and tools/plot on synthetic runs with realistic numbers."""
+
+import itertools
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from . import plot_style as style
+from . import plots, summary
+from .run_fixture import ENVIRONMENT, WAIT_CLASS
+from .rundir import RunDir
+from .series import parse
+
+PLOT = Path(__file__).resolve().parent.parent / "plot"
+SIZES = (16, 64, 1024, 4096, 65536, 1048576)
+COST = {"same": 1.0, "cross": 18.0, "free": 9.0}  # of a wake-up, relative to `same`
+# backend -> (ns a round trip on `same`, ns a streamed message, ns a byte, same at all placements)
+PIPES = {
+    "null": (28, 11, 0.09, True),
+    "os_pipe": (2900, 720, 0.24, False),
+    "unix_stream": (3500, 900, 0.21, False),
+    "cpython_pipe_duplex": (9800, 3100, 0.3, False),
+    "cpython_pipe_oneway": (8900, 2800, 0.33, False),
+}
+QUEUES = {
+    "null": (30, 12, 0.09, True),
+    "pipe_locked": (3900, 1050, 0.25, False),
+    "pipe_feeder": (12000, 1500, 0.5, False),
+    "cpython_queue": (61000, 14000, 0.9, False),
+    "cpython_simple_queue": (15000, 5200, 0.5, False),
+}
+FLOORS = {
+    "floor/futex_rtt/placement:same": 2300,
+    "floor/futex_rtt/placement:cross": 47000,
+    "floor/futex_rtt/placement:free": 21000,
+    "floor/cacheline_rtt/placement:cross": 210,
+    **{f"floor/memcpy/bytes:{n}": 3 + n * 0.08 for n in SIZES},
+    **{f"floor/copy_cross/bytes:{n}": 70 + n * 0.12 for n in SIZES},
+}
+
+
+def cells():
+    """(series name, ns per message or round trip) of every cell."""
+    yield from FLOORS.items()
+    for (family, backends), place, n in itertools.product(
+        {"pipe": PIPES, "queue": QUEUES}.items(), COST, SIZES
+    ):
+        for name, (rtt, stream, slope, alone) in backends.items():
+            wake = 1.0 if alone else COST[place]
+            python = name.startswith("cpython_")
+            codecs = ["/codec:pickle"] * python + [""] * (family == "pipe" or not python)
+            for codec in codecs:
+                more = 1.35 if codec else 1.0
+                tail = f"bytes:{n}{codec}"
+                yield f"{family}_latency/{name}/{tail}/placement:{place}", (
+                    rtt * wake + 2 * slope * n
+                ) * more
+                cost = (stream * (1 + 0.1 * wake) + slope * n) * more
+                if family == "pipe":
+                    yield f"pipe_throughput/{name}/{tail}/placement:{place}", cost
+                    continue
+                for p, c in ((1, 1), (2, 1), (1, 2), (2, 2), (4, 4)):
+                    peers = f"producers:{p}/consumers:{c}"
+                    name_ = f"queue_throughput/{name}/{tail}/{peers}/placement:{place}"
+                    yield name_, cost * (1 + 0.25 * (p + c - 2))
+
+
+def sample(rng, centre: float, n: int) -> np.ndarray:
+    """n round trips in whole ns: most near the centre, some slow, few very slow."""
+    base = centre * rng.lognormal(0.0, 0.06, n)
+    base[rng.random(n) < 0.02] *= 2.2
+    base[rng.random(n) < 0.0004] += 250000
+    return base.astype(int)
+
+
+def histogram(samples: np.ndarray) -> list[dict]:
+    """Rows in the HDR layout of the C++ histogram: a bucket is at most 1/128 of its value wide."""
+    shift = np.maximum(np.floor(np.log2(np.maximum(samples, 1))).astype(int) - 7, 0)
+    low, counts = np.unique(
+        np.stack([samples >> shift << shift, 1 << shift]), axis=1, return_counts=True
+    )
+    return [
+        {"low_ns": int(a), "high_ns": int(a + w), "count": int(c)} for a, w, c in zip(*low, counts)
+    ]
+
+
+def synthesise(path: Path, blocks: int = 12, pick: str = "") -> RunDir:
+    """A run folder without its summary.csv; `pick` selects series by regular expression."""
+    path.mkdir(parents=True)
+    run, rng = RunDir(path), np.random.default_rng(7)
+    run.write_environment(ENVIRONMENT)
+    run.write_plan({"wait_class": WAIT_CLASS})
+    for name, ns in cells():
+        if not re.search(pick, name):
+            continue
+        series = parse(name)
+        for block in range(blocks):
+            value = ns * rng.lognormal(0.0, 0.05)
+            row = {
+                "schema": 1,
+                "run": path.name,
+                "series": name,
+                **series.columns(),
+                "block": block,
+            }
+            row |= {"status": "ok", "utc": "2026-01-31T12:00:00Z", "real_time_ns": value}
+            if series.question.endswith("throughput"):
+                row |= {"messages_per_second": 1e9 / value, "asked_capacity_bytes": 65536}
+            if series.question.endswith("latency"):
+                row |= {"p50_ns": value, "latency_kind": "rtt", "asked_capacity_bytes": 65536}
+                if series.keys["bytes"] == 64:
+                    n = int(np.clip(1e8 / ns, 1000, 40000))
+                    rows = histogram(sample(rng, value, n))
+                    run.append_histogram({"series": name, "block": block, **r} for r in rows)
+            run.append_run(row)
+    return run
+
+
+FIGURES = {
+    *("latency_by_size", "throughput_by_size", "bandwidth_by_size"),
+    *("ranking_64B", "percentiles_64B", "throughput_by_peers_64B"),
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> RunDir:
+    path = tmp_path_factory.mktemp("plots") / "run"
+    made = synthesise(path, 6, r"bytes:(64|4096|65536)\b|floor")
+    summary.write(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def sheets(run) -> dict[str, style.Sheet]:
+    data = plots.read(run)
+    with matplotlib.rc_context(style.STYLE):
+        return {f.__name__: f(data) for f in (*plots.FIGURES, *plots.FIGURES_AT_ONE_SIZE)}
+
+
+def plot(*arguments) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [PLOT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def copy(run: RunDir, to: Path, *names: str) -> Path:
+    to.mkdir()
+    for name in names:
+        shutil.copy(run.path / name, to)
+    return to
+
+
+def test_every_figure_is_written_as_svg_and_png(run, tmp_path):
+    paths, left_out = plots.draw(run, tmp_path)
+    assert {p.name for p in paths} == {f + end for f in FIGURES for end in (".svg", ".png")}
+    assert left_out == []
+    for path in paths:
+        data = path.read_bytes()
+        assert len(data) > 20000
+        if path.suffix == ".png":
+            assert (
+                data.startswith(b"\x89PNG") and 1200 <= int.from_bytes(data[16:20], "big") <= 1600
+            )
+        else:
+            assert b"</svg>" in data and b"<dc:date>" not in data
+
+
+def test_write_draws_into_the_folder_of_the_run_and_alike_for_alike_input(tmp_path):
+    run = synthesise(tmp_path / "run", 2, r"bytes:64/placement:same")
+    before = {path: path.read_bytes() for path in plots.write(run)}
+    assert {path.parent for path in before} == {run.path / "plots"} and len(before) == 4
+    assert all(path.read_bytes() == before[path] for path in plots.write(run))
+
+
+def test_every_axis_names_its_quantity_and_unit(sheets):
+    unit = re.compile(r"\((bytes|time.*|%|processes)\)|bytes per second|essages per second")
+    tick = re.compile(r"[0-9.]+ (ns|µs|ms|s|/s|k/s|M/s|kB/s|MB/s|GB/s|B|KiB|MiB|%)|[0-9] x [0-9]")
+    for name, sheet in sheets.items():
+        sheet.figure.canvas.draw()
+        for ax in sheet.panels[-1]:
+            assert unit.search(ax.get_xlabel()), name
+            assert all(tick.fullmatch(t.get_text()) for t in ax.get_xticklabels()), name
+        for row in sheet.panels if name != "ranking" else ():
+            assert unit.search(row[0].get_ylabel()), name
+            assert len(row[0].get_yticklabels()) >= 2
+            assert all(tick.fullmatch(t.get_text()) for t in row[0].get_yticklabels()), name
+
+
+def test_titles_say_which_direction_is_better(sheets):
+    for sheet in sheets.values():
+        assert re.search(
+            r"\((lower|higher) is better\)|best is on top", sheet.figure.texts[0].get_text()
+        )
+
+
+def test_no_text_is_clipped_small_or_on_top_of_another(sheets):
+    for name, sheet in sheets.items():
+        canvas = FigureCanvasAgg(sheet.figure)
+        canvas.draw()
+        page, renderer = sheet.figure.bbox, canvas.get_renderer()
+        texts = [t for t in sheet.figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+        shown = [(t, t.get_window_extent(renderer)) for t in texts]
+        for text, box in shown:
+            assert page.x0 <= box.x0 and box.x1 <= page.x1, (name, text)
+            assert page.y0 <= box.y0 and box.y1 <= page.y1, (name, text)
+            assert text.get_fontsize() >= 8
+        for (a, x), (b, y) in itertools.combinations(shown, 2):
+            turned = a.get_rotation() % 90 or b.get_rotation() % 90
+            assert turned or not x.overlaps(y), (name, a, b)
+        panels = [ax.get_window_extent(renderer) for row in sheet.panels for ax in row]
+        for legend in sheet.figure.legends:
+            box = legend.get_window_extent(renderer)
+            assert not any(box.overlaps(panel) for panel in panels), name
+
+
+def test_bars_are_the_intervals_of_the_summary_and_absent_without_one():
+    head = {"question": "pipe_latency", "backend": "os_pipe", "codec": None, "placement": "same"}
+    head |= dict.fromkeys(("op", "producers", "consumers", "clients", "processes"))
+    values = {16: (30.0, 27.0, 35.0), 64: (50.0, None, None), 1024: (90.0, 89.0, 90.0)}
+    rows = [
+        {**head, "bytes": n, "median": m, "low": a, "high": b} for n, (m, a, b) in values.items()
+    ]
+    assert plots.whiskers([plots.point(row) for row in rows]).tolist() == [[3, 0, 1], [5, 0, 0]]
+
+
+def test_no_two_backends_look_alike():
+    own = {*style.COUNTERPART.values()}
+    own |= {("pipe", f"p{i}") for i in range(6)} | {("queue", f"q{i}") for i in range(5)}
+    backends = {*own, *style.COUNTERPART, ("pipe", "null"), ("queue", "null")}
+    table = style.looks(backends)
+    assert len({(k.colour, k.marker, k.hollow) for k in table.values()}) == len(backends)
+    assert len({table[backend].marker for backend in own}) == len(own) == 15
+    assert {table[backend].colour for backend in own} == {*style.COLD, *style.WARM}
+
+
+def test_cpython_shares_the_colour_and_marker_of_its_cpp_counterpart_hollow_and_dashed():
+    for cpython, cpp in style.COUNTERPART.items():
+        table = style.looks([cpython, cpp, ("pipe", "a"), ("queue", "b")])
+        assert (table[cpython].colour, table[cpython].marker) == (
+            table[cpp].colour,
+            table[cpp].marker,
+        )
+        assert table[cpython].hollow and not table[cpp].hollow
+        assert table[cpython].line()["linestyle"] != table[cpp].line()["linestyle"]
+        alone = style.looks([cpython, ("pipe", "a"), ("queue", "b")])
+        assert alone[cpython] == table[cpython]
+
+
+def test_quantiles_agree_with_numpy_on_the_raw_samples():
+    rng = np.random.default_rng(1)
+    runs = [sample(rng, 3000.0 * (1 + i), 5000) for i in range(4)]
+    q = np.array([0.0, 0.001, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0])
+    exact = np.quantile(np.concatenate(runs), q, method="inverted_cdf")
+    got = plots.quantiles([row for r in runs for row in histogram(r)], q)
+    assert np.all(got >= exact)
+    assert np.all(got <= exact * (1 + 1 / 128))
+
+
+def test_percentile_curves_end_where_ten_samples_lie_beyond(run, sheets):
+    totals: dict[str, int] = {}
+    for row in run.histograms():
+        totals[row["series"]] = totals.get(row["series"], 0) + row["count"]
+    allowed = {round(n / 10, 3) for n in totals.values()}
+    ends = [
+        line.get_xdata()[-1]
+        for row in sheets["percentiles"].panels
+        for ax in row
+        for line in ax.get_lines()
+    ]
+    assert ends and all(round(float(end), 3) in allowed for end in ends)
+
+
+@pytest.mark.parametrize(
+    "value,units,text",
+    [
+        (3012.4, style.TIME, "3.01 µs"),
+        (999.6, style.TIME, "1.00 µs"),
+        (61.0, style.TIME, "61.0 ns"),
+        (1.234e6, style.RATE, "1.23 M/s"),
+        (4.56e9, style.BANDWIDTH, "4.56 GB/s"),
+    ],
+)
+def test_numbers_have_three_digits_and_a_unit(value, units, text):
+    assert style.scaled(value, units) == text
+
+
+def test_sizes_read_as_bytes_kib_and_mib():
+    texts = [style.short(n, style.SIZE) for n in SIZES]
+    assert texts == ["16 B", "64 B", "1 KiB", "4 KiB", "64 KiB", "1 MiB"]
+
+
+def test_what_was_not_measured_is_not_drawn_and_does_no_harm(run, tmp_path):
+    only_runs = copy(run, tmp_path / "runs", "runs.csv")
+    paths, left_out = plots.draw(RunDir(only_runs), tmp_path / "a")
+    assert len(paths) == 10 and len(left_out) == 1 and left_out[0].startswith("percentiles")
+
+    sizes = synthesise(tmp_path / "sizes", 1, r"_latency/os_pipe/bytes:(16|1024)/placement:same")
+    paths, left_out = plots.draw(sizes, tmp_path / "b")
+    assert {p.stem for p in paths} == {"latency_by_size", "ranking_16B"}
+
+    floors = synthesise(tmp_path / "floors", 1, r"^floor/")
+    paths, left_out = plots.draw(floors, tmp_path / "c")
+    assert paths == [] and len(left_out) == 6 and not (tmp_path / "c").exists()
+
+    (tmp_path / "failed").mkdir()
+    failed = RunDir(tmp_path / "failed")
+    name = "pipe_latency/os_pipe/bytes:64/placement:same"
+    row = {"schema": 1, "series": name, **parse(name).columns(), "block": 0, "status": "failed"}
+    failed.append_run(row)
+    assert plots.write(failed) == []
+
+
+def test_the_caption_names_machine_commit_date_blocks_and_a_partial_run(run):
+    whole = plots.read(run).conditions
+    for words in (
+        "Test CPU",
+        "2 CPUs",
+        "Linux 6.1.0",
+        "0123456789ab;",
+        "2026-01-02",
+        "6 blocks",
+    ):
+        assert words in whole
+    assert "64 KiB" in whole and "PARTIAL" not in whole
+    rows = run.runs()
+    plan = {"state": "partial", "order": ["0 1"] * len(rows)}
+    text = style.conditions({}, plan, rows, [])
+    assert text.startswith(f"PARTIAL RUN: {len(rows)} of {2 * len(rows)} process runs")
+
+
+def test_the_tool_prints_what_it_wrote(run, tmp_path):
+    done = plot(run.path / "summary.csv", "--out", tmp_path / "out", "--bytes", "4096")
+    assert done.returncode == 0, done.stderr
+    paths = [Path(line) for line in done.stdout.split()]
+    assert {p.name for p in paths} >= {"latency_by_size.svg", "ranking_4KiB.png"}
+    assert all(p.parent == tmp_path / "out" and p.stat().st_size for p in paths)
+
+
+def test_bad_input_exits_2_and_says_what_would_be_valid(run, tmp_path):
+    torn = copy(run, tmp_path / "torn", "summary.csv") / "summary.csv"
+    torn.write_text(torn.read_text().replace("p50_ns,ns,6,", "p50_ns,ns,many,", 1))
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,2\n")
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    for arguments, words in (
+        ([tmp_path / "none"], "no run folder"),
+        ([tmp_path], "neither runs.csv nor summary.csv"),
+        ([other], "runs.csv or summary.csv"),
+        ([torn], "'many', not a number"),
+        ([run.path, "--bytes", "63"], "measured are: 64, 4096, 65536"),
+        ([run.path, "--bytes", "many"], "whole number"),
+        ([run.path, "--out", blocked / "x"], "cannot be written"),
+        ([run.path, "--size"], "--bytes"),
+        ([], "RUN_FOLDER|CSV"),
+    ):
+        done = plot(*arguments)
+        assert done.returncode == 2, arguments
+        assert words in done.stderr, done.stderr

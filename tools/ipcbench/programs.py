@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""The benchmark programs: building the release preset, finding them, asking them what they can measure."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from .child import Interrupted, Stop, run_child
+from .launch import ProgramError, list_program
+from .plan import Listed, listed
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build" / "release"
+BUILD_SECONDS = 3600.0
+
+
+def build(stop: Stop, console: Console) -> None:
+    """Configures and builds the release preset; what cmake says is shown only when it fails.
+
+    Raises ProgramError, and Interrupted after a signal.
+    """
+    started = time.monotonic()
+    console.print("building (release) ...")
+    for argv in (["cmake", "--preset", "release"], ["cmake", "--build", "--preset", "release"]):
+        try:
+            ended = run_child(argv, stop, BUILD_SECONDS, cwd=ROOT)
+        except FileNotFoundError:
+            raise ProgramError("cmake is missing; run without --no-setup to install it") from None
+        if stop.signum is not None:
+            raise Interrupted
+        if ended.code != 0:
+            raise ProgramError(f"{' '.join(argv)} failed:\n{ended.out}{ended.err}".rstrip())
+    console.print(f"built in {time.monotonic() - started:.0f} s")
+
+
+def find_programs() -> list[Path]:
+    """The benchmark programs of the release build, and CPython's."""
+    found = sorted(p for p in BUILD.glob("bench_*") if p.is_file() and os.access(p, os.X_OK))
+    return [*found, ROOT / "bench" / "cpython" / "bench_cpython"]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the programs list: program name -> path, all series, backend -> wait class."""
+
+    programs: dict[str, Path]
+    series: list[Listed]
+    wait_class: dict[str, str]
+
+
+def list_all(programs: Sequence[Path], stop: Stop) -> Catalogue:
+    """Asks every program. Raises ProgramError, PlanError, Interrupted."""
+    series: list[Listed] = []
+    wait_class: dict[str, str] = {}
+    for path in programs:
+        document = list_program(path, stop)
+        series += listed(path.name, document)
+        wait_class.update({b["name"]: b["wait_class"] for b in document["backends"]})
+    return Catalogue({path.name: path for path in programs}, series, wait_class)
+
+
+def fingerprint(programs: Mapping[str, Path]) -> dict[str, str]:
+    """Name -> short hash of what a program is made of: the file, and the modules beside a Python program."""
+    out = {}
+    for name, path in programs.items():
+        content = path.read_bytes()
+        digest = hashlib.sha256(content)
+        if content.startswith(b"#!"):
+            for module in sorted(path.parent.glob("*.py")):
+                if not module.name.endswith("_test.py"):
+                    digest.update(module.read_bytes())
+        out[name] = digest.hexdigest()[:12]
+    return out

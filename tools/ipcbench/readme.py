@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""The generated parts of README.md, all from one reference run: the newest under results/reference/ of two CPUs.
+
+A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; the rest of README.md is nobody's but its
+author's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import claims
+from .rundir import RunDir, write_text
+from .tables import bytes_text, interval_text
+from .verdict_page import machine_text, table
+from .verdict_text import part_title, parts, sentence, turning
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CPUS = 2
+SIZES = (64, 4096, 65536)
+PLACEMENTS = {"same": "both processes on one CPU", "cross": "on different CPUs"}
+METRICS = {
+    "latency": "Round trip, p50: lower is better",
+    "throughput": "Throughput, messages per second, one producer and one consumer: higher is better",
+}
+MANY = 1 << 20  # so many producers or consumers means any number
+
+_PART = re.compile(
+    r"(?P<open><!-- generated: (?P<name>[^>]*?) -->\n)(?P<body>.*?)(?P<close><!-- /generated -->)",
+    re.DOTALL,
+)
+
+
+class ReadmeError(Exception):
+    """README.md or its reference run cannot be used: what, where, what would be valid. Tools exit 2."""
+
+
+def reference_run(root: Path = ROOT) -> RunDir:
+    """The newest run folder under results/reference/ from a machine of CPUS CPUs. Raises ReadmeError, RunDirError."""
+    folder = root / "results" / "reference"
+    runs = sorted((p for p in folder.glob("*") if (p / "runs.csv").exists()), reverse=True)
+    for path in runs:
+        if RunDir(path).environment().get("machine", {}).get("cpus") == CPUS:
+            return RunDir(path)
+    raise ReadmeError(
+        f"{folder}: no run folder of a machine with {CPUS} CPUs; results/README.md says how to record one"
+    )
+
+
+def headline(run: RunDir) -> str:
+    """Tables of summary.csv at SIZES: a metric and placement each, a row a backend, bytes and objects apart."""
+    plan, environment = run.plan(), run.environment()
+    only = f" --only '{plan['only']}'" if plan.get("only") else ""
+    out = []
+    rows = [row for row in run.summary() if row["bytes"] in SIZES]
+    for metric, title in METRICS.items():
+        for placement, where in PLACEMENTS.items():
+            chosen = [
+                row
+                for row in rows
+                if row["question"].endswith(f"_{metric}")
+                and row["placement"] == placement
+                and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
+            ]
+            if chosen:
+                out += [f"**{title} ({placement}: {where})**", "", _headline_table(chosen), ""]
+    out += [
+        f"Median over {plan.get('blocks', 'several')} process runs [its interval of at least 95 %], and how many times "
+        "the floor of this machine that is: the bare wake-ups for a round trip, copying the bytes once for a message.",
+        f"Machine: {machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
+        f"[{run.path.name}](results/reference/{run.path.name}/), again by "
+        f"`tools/run --profile {plan.get('profile', 'full')}{only}`.",
+    ]
+    return "\n".join(out) + "\n"
+
+
+def _headline_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines: dict[tuple[str, str, str], dict[int, Mapping[str, Any]]] = {}
+    for row in rows:
+        family = row["question"].split("_")[0]
+        moves = f"objects ({row['codec']})" if row["codec"] else "bytes"
+        lines.setdefault((moves, family, row["backend"]), {})[row["bytes"]] = row
+    sizes = [size for size in SIZES if any(size in cells for cells in lines.values())]
+    head = ["backend", "family", "moves", *map(bytes_text, sizes)]
+    body = [
+        [f"`{backend}`", family, moves, *(_headline_cell(cells.get(size)) for size in sizes)]
+        for (moves, family, backend), cells in sorted(lines.items())
+    ]
+    return table(head, body, map(bytes_text, sizes))
+
+
+def _headline_cell(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    floor = f" x{row['x_floor']:.3g}" if row["x_floor"] is not None else ""
+    return " ".join(filter(None, interval_text(row))) + floor
+
+
+def verdict(run: RunDir) -> str:
+    """The verdicts of the run: a sentence each, below it one for each pair."""
+    out = []
+    for judged in claims.judge(run):
+        out += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
+        for cells in parts(judged):
+            turns = "".join(f"; crossover {turn}: {where}" for turn, where in turning(cells))
+            out.append(f"  - {part_title(cells)}{turns}")
+    out += [
+        "",
+        f"[Every cell](results/reference/{run.path.name}/verdicts.md) with its medians, interval and the command that "
+        "measures it again.",
+    ]
+    return "\n".join(out) + "\n"
+
+
+def backends(run: RunDir) -> str:
+    """What the backends promise, as the programs of the run listed it. Raises ReadmeError when plan.json lacks it."""
+    listed = run.plan().get("backends")
+    if not listed:
+        raise ReadmeError(f'{run.path / "plan.json"}: no "backends"; record the run again')
+    head = ["backend", "family", "how", "wait class", "capacity in", "producers x consumers"]
+    head += ["when a process is killed", "left by a crash", "needs"]
+    lines = [
+        [
+            f"`{backend['name']}`",
+            backend["family"],
+            backend["summary"],
+            backend["wait_class"],
+            backend["capacity"],
+            f"{_many(backend['producers'])} x {_many(backend['consumers'])}",
+            backend["on_kill"],
+            backend["leftovers"],
+            backend["needs"],
+        ]
+        for backend in sorted(listed, key=lambda b: (b["family"], b["name"]))
+    ]
+    return table(head, lines) + "\n"
+
+
+def _many(number: int) -> str:
+    return "any" if number >= MANY else str(number)
+
+
+PARTS: dict[str, Callable[[RunDir], str]] = {
+    "headline": headline,
+    "verdict": verdict,
+    "backends": backends,
+}
+
+
+def names(text: str) -> list[str]:
+    """The generated parts of a README in their order. Raises ReadmeError when a mark is wrong."""
+    found = [match["name"] for match in _PART.finditer(text)]
+    known = ", ".join(PARTS)
+    for name in found:
+        if name not in PARTS:
+            raise ReadmeError(f"README.md: no generated part is called '{name}'; there are {known}")
+    if text.count("<!-- generated:") != len(found) or text.count("<!-- /generated -->") != len(
+        found
+    ):
+        raise ReadmeError(
+            "README.md: a generated part is not closed, or closed twice; it stands between lines "
+            "<!-- generated: NAME --> and <!-- /generated -->"
+        )
+    if not found:
+        raise ReadmeError(f"README.md: no line <!-- generated: NAME -->; names are {known}")
+    return found
+
+
+def rewrite(text: str, bodies: Mapping[str, str]) -> str:
+    """`text` with the body of each generated part replaced."""
+    return _PART.sub(lambda m: m["open"] + bodies[m["name"]] + m["close"], text)
+
+
+def difference(old: str, new: str) -> Iterable[str]:
+    """Lines of a unified diff from what README.md says to what the reference run gives."""
+    return difflib.unified_diff(
+        old.splitlines(), new.splitlines(), "README.md", "reference run", lineterm="", n=1
+    )
+
+
+def update(root: Path, check: bool) -> list[str]:
+    """Rewrites README.md, or only compares when `check`; the differences, [] when there are none.
+
+    Raises ReadmeError, RunDirError, ClaimError and OSError.
+    """
+    path = root / "README.md"
+    old = path.read_text(encoding="utf-8")
+    wanted = names(old)
+    run = reference_run(root)
+    new = rewrite(old, {name: PARTS[name](run) for name in dict.fromkeys(wanted)})
+    if new != old and not check:
+        write_text(path, new)
+    return list(difference(old, new))

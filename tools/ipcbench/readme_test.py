@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""The generated parts of README.md, on synthetic reference runs and on the project's own."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ipcbench import readme
+from ipcbench.readme import ReadmeError, reference_run, update
+from ipcbench.run_fixture import ENVIRONMENT, around, make_run
+from ipcbench.rundir import HISTOGRAM_COLUMNS, RUN_COLUMNS, SCHEMA, SUMMARY_COLUMNS
+
+TOOL = Path(__file__).resolve().parent.parent / "readme"
+OLD, NEW = "20260101T000000Z_0123456789ab_0123abcd", "20260102T000000Z_0123456789ab_0123abcd"
+BACKENDS = [
+    {
+        "family": family,
+        "name": name,
+        "summary": "a pipe | two ends",
+        "wait_class": "block",
+        "capacity": "bytes",
+        "producers": peers,
+        "consumers": peers,
+        "on_kill": "end of file",
+        "leftovers": "none",
+        "needs": "Linux",
+    }
+    for family, name, peers in (("queue", "pipe_locked", 1 << 20), ("pipe", "os_pipe", 1))
+]
+README = """# Title
+before
+<!-- generated: headline -->
+<!-- /generated -->
+between
+<!-- generated: verdict -->
+stale
+<!-- /generated -->
+<!-- generated: backends -->
+<!-- /generated -->
+after
+"""
+
+
+def values(round_trip=1e4):
+    """os_pipe at `round_trip` ns against pipe_locked at 20 us."""
+    out = {"floor/futex_rtt/placement:cross": around(5e3), "floor/copy_cross/bytes:64": around(100)}
+    for size in (64, 4096):
+        out[f"pipe_latency/os_pipe/bytes:{size}/placement:cross"] = around(round_trip)
+        queue = f"queue_latency/pipe_locked/bytes:{size}/placement:cross"
+        out[queue] = around(2e4, seed=1)
+        throughput = f"bytes:{size}/producers:1/consumers:1/placement:cross"
+        out[f"queue_throughput/pipe_locked/{throughput}"] = around(1e6)
+    out["queue_throughput/pipe_locked/bytes:64/producers:2/consumers:2/placement:cross"] = around(7)
+    return out
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project with a README and one reference run."""
+    (tmp_path / "README.md").write_text(README)
+    make_run(tmp_path / "results" / "reference" / OLD, values(), {"backends": BACKENDS})
+    return tmp_path
+
+
+def test_update_writes_the_parts_and_leaves_the_rest(root):
+    assert update(root, check=False)
+    text = (root / "README.md").read_text()
+    lines = text.splitlines()
+    assert lines[:2] == ["# Title", "before"] and lines[-1] == "after" and "between" in lines
+    assert "stale" not in text
+    assert "| `os_pipe` | pipe | bytes | 10.0 us [9." in text and " x2 |" in text
+    assert "| `pipe_locked` | queue | bytes | 1.00 M/s" in text and " x10 |" in text
+    assert "producers:2" not in text and "7.00 /s" not in text
+    assert "2 CPUs, Test CPU" in text and "commit 0123456789ab" in text and "2026-01-02" in text
+    assert f"results/reference/{OLD}/verdicts.md" in text
+    assert "**Pipe outperforms Queue (C++): holds in all 4 cells measured**" in text
+    assert "| `pipe_locked` | queue | a pipe \\| two ends | block | bytes | any x any |" in text
+
+
+def test_update_twice_changes_nothing(root):
+    update(root, check=False)
+    assert update(root, check=False) == []
+    assert update(root, check=True) == []
+
+
+def test_check_shows_a_number_that_was_changed_by_hand_and_changes_nothing(root):
+    update(root, check=False)
+    path = root / "README.md"
+    wrong = path.read_text().replace("10.0 us", "9.00 us", 1)
+    path.write_text(wrong)
+    lines = update(root, check=True)
+    assert any(line.startswith("-") and "9.00 us" in line for line in lines)
+    assert any(line.startswith("+") and "10.0 us" in line for line in lines)
+    assert path.read_text() == wrong
+
+
+def test_the_newest_reference_run_of_two_cpus_counts(root):
+    update(root, check=False)
+    make_run(root / "results" / "reference" / NEW, values(3e4), {"backends": BACKENDS})
+    other = make_run(root / "results" / "reference" / f"3{NEW[1:]}", values(), {})
+    other.write_environment({**ENVIRONMENT, "machine": {"cpus": 64}})
+    assert reference_run(root).path.name == NEW
+    assert any("fails in all 4 cells" in line for line in update(root, check=True))
+
+
+@pytest.mark.parametrize(
+    "old,new,message",
+    [
+        ("generated: verdict", "generated: verdicts", "'verdicts'; there are headline, verdict"),
+        ("<!-- /generated -->\nafter", "after", "not closed"),
+        (README, "nothing generated", "no line"),
+    ],
+)
+def test_wrong_marks_are_refused(root, old, new, message):
+    (root / "README.md").write_text(README.replace(old, new))
+    with pytest.raises(ReadmeError, match=message):
+        update(root, check=True)
+
+
+def test_a_project_without_a_reference_run_says_how_to_get_one(tmp_path):
+    (tmp_path / "README.md").write_text(README)
+    with pytest.raises(ReadmeError, match="results/README.md"):
+        update(tmp_path, check=True)
+
+
+def test_a_run_that_did_not_list_its_backends_is_refused(root):
+    make_run(root / "results" / "reference" / NEW, values())
+    with pytest.raises(ReadmeError, match="backends"):
+        update(root, check=True)
+
+
+def test_wrong_usage_of_tools_readme_exits_2():
+    done = subprocess.run([TOOL, "--chekc"], capture_output=True, text=True)
+    assert done.returncode == 2 and "usage: tools/readme [--check]" in done.stderr
+
+
+def test_the_readme_of_the_project_is_what_its_reference_run_gives():
+    done = subprocess.run([TOOL, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_part_has_a_name_that_the_readme_may_use():
+    assert list(readme.PARTS) == ["headline", "verdict", "backends"]
+
+
+def test_results_readme_explains_every_column_of_the_current_schema():
+    text = (readme.ROOT / "results" / "README.md").read_text()
+    for column in {*RUN_COLUMNS, *SUMMARY_COLUMNS, *HISTOGRAM_COLUMNS}:
+        assert f"`{column}`" in text, column
+    assert f"It is **{SCHEMA}**" in text

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""summary.csv from runs.csv: one row a series, its headline with an exact interval, what it is above the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from statistics import fmean, median
+from typing import Any
+
+from .rundir import SCHEMA, RunDir
+from .series import FLOOR, parse
+from .stats import MINIMUM_RUNS, median_interval, spread
+
+
+UNSTABLE = 0.10  # spread above which a series is called unstable
+STEAL_PERCENT = ((15.0, "very noisy"), (5.0, "noisy"), (1.0, "moderate"))
+
+# metric -> (column of runs.csv, unit, whether higher is better)
+HEADLINES = {
+    "latency": ("p50_ns", "ns", False),
+    "throughput": ("messages_per_second", "1/s", True),
+    "floor": ("real_time_ns", "ns", False),
+}
+
+
+def kind_of(question: str) -> str:
+    """latency, throughput or floor: what a question measures. Raises ValueError for a question that names none."""
+    kind = FLOOR if question == FLOOR else question.rsplit("_", 1)[-1]
+    if kind not in HEADLINES:
+        raise ValueError(
+            f"question '{question}' is neither floor nor ends in _latency or _throughput"
+        )
+    return kind
+
+
+def series_of(runs: Iterable[Mapping[str, Any]], status: str) -> dict[str, list[Mapping[str, Any]]]:
+    """The runs of that status of each series, in their order."""
+    out: dict[str, list[Mapping[str, Any]]] = {}
+    for row in runs:
+        if row["status"] == status:
+            out.setdefault(row["series"], []).append(row)
+    return out
+
+
+def values(rows: Iterable[Mapping[str, Any]], column: str) -> list[float]:
+    return [row[column] for row in rows if row[column] is not None]
+
+
+def summarise(
+    runs: list[dict[str, Any]], wait_class: Mapping[str, str], order: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    """Rows of summary.csv: first the series in `order`, then as runs.csv first names them; skipped series have none.
+
+    `wait_class` maps a backend to its wait class and decides which floor it stands on.
+    """
+    good, failed = series_of(runs, "ok"), series_of(runs, "failed")
+    out = []
+    measured = [row["series"] for row in runs if row["status"] != "skipped"]
+    wanted = set(measured)
+    for name in dict.fromkeys([*(name for name in order if name in wanted), *measured]):
+        series, rows = parse(name), good.get(name, [])
+        column, unit, _ = HEADLINES[kind_of(series.question)]
+        numbers = values(rows, column)
+        head = {"schema": SCHEMA, "run": runs[0]["run"], "series": name, **series.columns()}
+        row = {**head, "metric": column, "unit": unit, "n": len(numbers), "failed": 0}
+        row["failed"] = len(failed.get(name, []))
+        if numbers:
+            interval = median_interval(numbers)
+            row.update(median=interval.median, low=interval.low, high=interval.high)
+            row["confidence"] = None if interval.low is None else interval.confidence
+            row.update(min=min(numbers), max=max(numbers))
+            row["spread"] = spread(numbers) if len(numbers) > 1 else None
+            row["x_floor"] = _x_floor(row, rows, good, wait_class.get(series.backend, ""))
+            cpu = values(rows, "cpu_ns_per_message")
+            row["cpu_ns_per_message"] = median(cpu) if cpu else None
+        row["warnings"] = "; ".join(_warnings(row, rows)) or None
+        out.append(row)
+    return out
+
+
+def _x_floor(
+    row: Mapping[str, Any],
+    rows: list[Mapping[str, Any]],
+    good: Mapping[str, list[Mapping[str, Any]]],
+    wait_class: str,
+) -> float | None:
+    """How many times the floor the series takes; None where its floor was not measured in the same run.
+
+    Latency stands on the bare wake-up (block) or the bare cache line (spin, adaptive), both full round trips;
+    throughput on copying the bytes once, from another CPU's cache unless both peers share one.
+    """
+    if row["backend"] == "null":  # it moves nothing: what it takes is the loops' own cost
+        return None
+    kind, placement = kind_of(row["question"]), row["placement"]
+    if kind == "latency":
+        names = {"block": f"floor/futex_rtt/placement:{placement}"}
+        cacheline = "floor/cacheline_rtt/placement:cross"
+        floor = good.get({**names, "adaptive": cacheline, "spin": cacheline}.get(wait_class, ""))
+        taken = row["median"]
+    elif kind == "throughput":
+        copy = "memcpy" if placement == "same" else "copy_cross"
+        floor = good.get(f"floor/{copy}/bytes:{row['bytes']}")
+        taken = 1e9 / row["median"]
+    else:
+        return None
+    if not floor:
+        return None
+    bare = values(floor, "p50_ns") if kind == "latency" else []
+    return taken / median(bare or values(floor, "real_time_ns"))
+
+
+def _warnings(row: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> list[str]:
+    out = []
+    if row["failed"]:
+        out.append(f"{row['failed']} of {row['failed'] + len(rows)} runs failed")
+    if 0 < row["n"] < MINIMUM_RUNS:
+        out.append(f"{row['n']} runs: too few for an interval")
+    if (share := row.get("spread")) is not None and share > UNSTABLE:
+        out.append(f"unstable: spread {100 * share:.0f} %")
+    steal = values(rows, "steal_percent")
+    if steal and (word := steal_word(fmean(steal))):
+        out.append(f"steal {fmean(steal):.1f} %: {word}")
+    return out
+
+
+def steal_word(percent: float) -> str | None:
+    """How noisy a share of stolen CPU time is; None when it does not matter."""
+    return next((word for limit, word in STEAL_PERCENT if percent > limit), None)
+
+
+def noise(runs: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[str]:
+    """Warnings about a whole run, from its process runs and its summary."""
+    out = []
+    steal = values(runs, "steal_percent")
+    if steal and (word := steal_word(fmean(steal))):
+        out.append(f"the hypervisor gave {fmean(steal):.1f} % of the CPU time to others: {word}")
+    measured = [row for row in rows if row["n"]]
+    few = [row for row in measured if row["n"] < MINIMUM_RUNS]
+    if few:
+        out.append(
+            f"{len(few)} of {len(measured)} series have fewer than {MINIMUM_RUNS} runs: no interval"
+        )
+    shaky = [row for row in measured if (row.get("spread") or 0) > UNSTABLE]
+    if shaky:
+        names = ", ".join(row["series"] for row in shaky[:3]) + (", ..." if len(shaky) > 3 else "")
+        out.append(
+            f"{len(shaky)} of {len(measured)} series are unstable "
+            f"(spread over {100 * UNSTABLE:.0f} %): {names}"
+        )
+    return out
+
+
+def write(rundir: RunDir) -> list[dict[str, Any]]:
+    """Writes summary.csv from runs.csv and plan.json, and returns its rows."""
+    plan = rundir.plan()
+    rows = summarise(rundir.runs(), plan.get("wait_class", {}), plan.get("series", ()))
+    rundir.write_summary(rows)
+    return rows
