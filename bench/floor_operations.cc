@@ -67,19 +67,19 @@ std::unique_ptr<Team> memcpy_floor(const Keys& keys, const RunOptions& options) 
   plan.bytes = keys.bytes;
   plan.placement = Placement::same;
   plan.producers = {{.name = "worker", .open = [bytes = keys.bytes]() -> Job {
-    const auto from = std::make_shared<Buffer>(touched_buffer(bytes));
-    const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
-    return repeat([from, to, bytes] {
-      touch(from->data());
-      std::memcpy(to->data(), from->data(), bytes);
-      touch(to->data());
-    });
-  }}};
+                       const auto from = std::make_shared<Buffer>(touched_buffer(bytes));
+                       const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
+                       return repeat([from, to, bytes] {
+                         touch(from->data());
+                         std::memcpy(to->data(), from->data(), bytes);
+                         touch(to->data());
+                       });
+                     }}};
   return std::make_unique<Team>(std::move(plan), options);
 }
 
-// The writer fills a buffer, the reader copies it, in turns; only the copying is on the clock. One stamp a message
-// stands in it: for small sizes this is the floor of the stamp.
+// The writer fills a buffer, the reader copies it, in turns; only the copying is on the clock. One
+// stamp a message stands in it: for small sizes this is the floor of the stamp.
 struct alignas(128) Turn {
   std::atomic<std::uint64_t> value{0};  // even: the writer's turn, odd: the reader's
 };
@@ -97,33 +97,33 @@ std::unique_ptr<Team> copy_cross(const Keys& keys, const RunOptions& options) {
   };
   const auto pass = [turn] { (*turn)->value.fetch_add(1, std::memory_order_release); };
   plan.producers = {{.name = "reader", .open = [=, bytes = keys.bytes]() -> Job {
-    const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
-    return [=](const LoopPlan& batch) {
-      LoopResult result;
-      result.messages = batch.messages;
-      for (std::uint64_t i = 0; i < batch.messages; ++i) {
-        await(1);
-        const std::int64_t begin = monotonic_ns();
-        std::memcpy(to->data(), memory->address(), bytes);
-        touch(to->data());
-        result.end_ns += monotonic_ns() - begin;
-        pass();
-      }
-      return result;
-    };
-  }}};
+                       const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
+                       return [=](const LoopPlan& batch) {
+                         LoopResult result;
+                         result.messages = batch.messages;
+                         for (std::uint64_t i = 0; i < batch.messages; ++i) {
+                           await(1);
+                           const std::int64_t begin = monotonic_ns();
+                           std::memcpy(to->data(), memory->address(), bytes);
+                           touch(to->data());
+                           result.end_ns += monotonic_ns() - begin;
+                           pass();
+                         }
+                         return result;
+                       };
+                     }}};
   plan.consumers = {{.name = "writer", .open = [=, bytes = keys.bytes]() -> Job {
-    return [=](const LoopPlan& batch) {
-      LoopResult result;
-      result.messages = batch.messages;
-      for (std::uint64_t i = 0; i < batch.messages; ++i) {
-        await(0);
-        fill_payload({static_cast<std::byte*>(memory->address()), bytes}, i);
-        pass();
-      }
-      return result;
-    };
-  }}};
+                       return [=](const LoopPlan& batch) {
+                         LoopResult result;
+                         result.messages = batch.messages;
+                         for (std::uint64_t i = 0; i < batch.messages; ++i) {
+                           await(0);
+                           fill_payload({static_cast<std::byte*>(memory->address()), bytes}, i);
+                           pass();
+                         }
+                         return result;
+                       };
+                     }}};
   return std::make_unique<Team>(std::move(plan), options);
 }
 

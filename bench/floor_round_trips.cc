@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// floor (round trips): what does the machine take to wake, switch to, or just reach another peer and come back?
-// Asked with the same ping and pong loops, stamps and payload as every latency, over the least that can carry them:
+// floor (round trips): what does the machine take to wake, switch to, or just reach another peer
+// and come back? Asked with the same ping and pong loops, stamps and payload as every latency, over
+// the least that can carry them:
 //
 //   cacheline_rtt               spinning, one bare cache line each way, between two CPUs
 //   futex_rtt                   sleeping on a futex each time
@@ -70,17 +71,22 @@ TeamPlan round_trip(const Keys& keys) {
   plan.placement = keys.placement.value_or(Placement::same);
   plan.round_trips = std::make_shared<Shared<Histogram>>();
   plan.producers = {{.name = "ping", .open = [lines, times = plan.round_trips]() -> Job {
-    return [end = LineEnd<kSleeps>(**lines, 0), check = SequenceCheck(), lines, times](
-               const LoopPlan& batch) mutable { return ping(end, end, batch, check, **times); };
-  }}};
+                       return [end = LineEnd<kSleeps>(**lines, 0), check = SequenceCheck(), lines,
+                               times](const LoopPlan& batch) mutable {
+                         return ping(end, end, batch, check, **times);
+                       };
+                     }}};
   plan.consumers = {{.name = "pong", .open = [lines]() -> Job {
-    return [end = LineEnd<kSleeps>(**lines, 1), check = SequenceCheck(), lines](
-               const LoopPlan& batch) mutable { return pong(end, end, batch, check); };
-  }}};
+                       return [end = LineEnd<kSleeps>(**lines, 1), check = SequenceCheck(),
+                               lines](const LoopPlan& batch) mutable {
+                         return pong(end, end, batch, check);
+                       };
+                     }}};
   return plan;
 }
 
-// A round trip on one CPU is two switches: the peers do half as many round trips as the batch has switches.
+// A round trip on one CPU is two switches: the peers do half as many round trips as the batch has
+// switches.
 constexpr int kSwitches = 2;
 
 std::unique_ptr<Team> cacheline_rtt(const Keys& keys, const RunOptions& options) {
@@ -102,23 +108,23 @@ std::unique_ptr<Team> context_switch_threads(const Keys&, const RunOptions& opti
   plan.bytes = kLineBytes;
   plan.placement = Placement::same;
   plan.producers = {{.name = "both threads", .share = kSwitches, .open = []() -> Job {
-    return [](const LoopPlan& given) {
-      Lines lines;
-      LoopPlan batch = given;
-      batch.first_sequence = 0;
-      std::thread other([&] {
-        LineEnd<true> end(lines, 1);
-        SequenceCheck check;
-        pong(end, end, batch, check);
-      });
-      LineEnd<true> end(lines, 0);
-      SequenceCheck check;
-      Histogram times;
-      const LoopResult result = ping(end, end, batch, check, times);
-      other.join();
-      return result;
-    };
-  }}};
+                       return [](const LoopPlan& given) {
+                         Lines lines;
+                         LoopPlan batch = given;
+                         batch.first_sequence = 0;
+                         std::thread other([&] {
+                           LineEnd<true> end(lines, 1);
+                           SequenceCheck check;
+                           pong(end, end, batch, check);
+                         });
+                         LineEnd<true> end(lines, 0);
+                         SequenceCheck check;
+                         Histogram times;
+                         const LoopResult result = ping(end, end, batch, check, times);
+                         other.join();
+                         return result;
+                       };
+                     }}};
   return std::make_unique<Team>(std::move(plan), options);
 }
 

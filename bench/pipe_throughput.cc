@@ -12,13 +12,16 @@ std::unique_ptr<Team> start(const PipeEntry& entry, const Keys& keys, const RunO
   TeamPlan plan = pipe_plan(pipe, keys);
   plan.clock = Clock::stream;
   plan.producers = {{.name = "producer", .open = [pipe]() -> Job {
-    return [end = open_side(*pipe, 1)](const LoopPlan& batch) { return end->stream_out(batch); };
-  }}};
+                       return [end = open_side(*pipe, 1)](const LoopPlan& batch) {
+                         return end->stream_out(batch);
+                       };
+                     }}};
   plan.consumers = {{.name = "consumer", .open = [pipe]() -> Job {
-    return [end = open_side(*pipe, 0), check = SequenceCheck()](const LoopPlan& batch) mutable {
-      return end->stream_in(batch, check);
-    };
-  }}};
+                       return [end = open_side(*pipe, 0),
+                               check = SequenceCheck()](const LoopPlan& batch) mutable {
+                         return end->stream_in(batch, check);
+                       };
+                     }}};
   return std::make_unique<Team>(std::move(plan), options);
 }
 

@@ -16,7 +16,8 @@ struct Ends {
 
 std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const RunOptions& options) {
   const auto requests = make_queue_backend(entry, keys, options);
-  const auto answers = entry.traits.transports ? make_queue_backend(entry, keys, options) : requests;
+  const auto answers =
+      entry.traits.transports ? make_queue_backend(entry, keys, options) : requests;
   const auto open = [requests, answers]() -> Ends {
     Ends ends{requests->open(), nullptr};
     ends.answers = answers == requests ? ends.requests : answers->open();
@@ -27,16 +28,18 @@ std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const Run
   plan.capacity_bytes = queue_capacity(entry, *requests, keys, options);
   plan.round_trips = std::make_shared<Shared<Histogram>>();
   plan.producers = {{.name = "ping", .open = [open, times = plan.round_trips]() -> Job {
-    return [ends = open(), check = SequenceCheck(), times](const LoopPlan& batch) mutable {
-      return ends.requests->ping(*ends.answers, batch, check, **times);
-    };
-  }}};
+                       return [ends = open(), check = SequenceCheck(),
+                               times](const LoopPlan& batch) mutable {
+                         return ends.requests->ping(*ends.answers, batch, check, **times);
+                       };
+                     }}};
   if (!entry.traits.transports) return std::make_unique<Team>(std::move(plan), options);
   plan.consumers = {{.name = "pong", .open = [open]() -> Job {
-    return [ends = open(), check = SequenceCheck()](const LoopPlan& batch) mutable {
-      return ends.requests->pong(*ends.answers, batch, check);
-    };
-  }}};
+                       return
+                           [ends = open(), check = SequenceCheck()](const LoopPlan& batch) mutable {
+                             return ends.requests->pong(*ends.answers, batch, check);
+                           };
+                     }}};
   return std::make_unique<Team>(std::move(plan), options);
 }
 

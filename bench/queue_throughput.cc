@@ -2,7 +2,8 @@
 // queue_throughput: how many messages a second go through one queue that several processes share?
 //
 //   producer 0 --\           /--> consumer 0
-//                 >-- queue --                  each message to one consumer, until the last has the last one
+//                 >-- queue --                  each message to one consumer, until the last has
+//                 the last one
 //   producer 1 --/           \--> consumer 1
 #include "bench/harness/queue_peers.h"
 
@@ -19,26 +20,29 @@ std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const Run
                               .number = static_cast<std::uint32_t>(i),
                               .share = keys.producers,
                               .open = [queue]() -> Job {
-                                return [end = std::shared_ptr(queue->open())](const LoopPlan& batch) {
-                                  return end->stream_out(batch);
-                                };
+                                return
+                                    [end = std::shared_ptr(queue->open())](const LoopPlan& batch) {
+                                      return end->stream_out(batch);
+                                    };
                               }});
   }
   for (int i = 0; i < keys.consumers; ++i) {
-    plan.consumers.push_back(
-        {.name = "consumer " + std::to_string(i),
-         .share = keys.consumers,
-         .every_message = keys.consumers == 1,
-         .open = [queue]() -> Job {
-           return [end = std::shared_ptr(queue->open()), check = SequenceCheck()](
-                      const LoopPlan& batch) mutable { return end->stream_in(batch, check); };
-         }});
+    plan.consumers.push_back({.name = "consumer " + std::to_string(i),
+                              .share = keys.consumers,
+                              .every_message = keys.consumers == 1,
+                              .open = [queue]() -> Job {
+                                return [end = std::shared_ptr(queue->open()),
+                                        check = SequenceCheck()](const LoopPlan& batch) mutable {
+                                  return end->stream_in(batch, check);
+                                };
+                              }});
   }
   return std::make_unique<Team>(std::move(plan), options);
 }
 
 const RegisterQuestion registered([] {
-  return queue_series("queue_throughput", Metric::throughput, {{1, 1}, {2, 1}, {1, 2}, {2, 2}}, start);
+  return queue_series("queue_throughput", Metric::throughput, {{1, 1}, {2, 1}, {1, 2}, {2, 2}},
+                      start);
 });
 
 }  // namespace

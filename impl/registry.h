@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Backends by name. Filled by static objects before main, read-only afterwards, sorted. An empty or duplicate
-// name ends the program: two files would claim the same rows.
+// Backends by name. Filled by static objects before main, read-only afterwards, sorted. An empty or
+// duplicate name ends the program: two files would claim the same rows.
 #pragma once
 
 #include <cstdio>

@@ -14,7 +14,8 @@ Series floor_series(const char* floor, Keys keys, int cpus, StartFloor start) {
                 .wait_class = "",
                 .skip = std::nullopt,
                 .start = [keys, start](const RunOptions& options) { return start(keys, options); }};
-  if (static_cast<int>(allowed_cpus().size()) < cpus) series.skip = "there is only one CPU to run on";
+  if (static_cast<int>(allowed_cpus().size()) < cpus)
+    series.skip = "there is only one CPU to run on";
   return series;
 }
 

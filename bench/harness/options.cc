@@ -28,7 +28,8 @@ template <class Number>
 Number parse_number(std::string_view flag, std::string_view text, Number least, Number most) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most)) {
+  if (error != std::errc() || end != text.data() + text.size() ||
+      !(value >= least && value <= most)) {
     throw ValueError(std::string(flag) + "=" + std::string(text) + ": wanted a number from " +
                      std::to_string(least) + " to " + std::to_string(most));
   }
@@ -38,7 +39,8 @@ Number parse_number(std::string_view flag, std::string_view text, Number least, 
 // Why a flag of Google Benchmark is refused, empty for those that are not.
 std::string_view refusal(std::string_view flag) {
   if (flag == "--benchmark_min_time") {
-    return "the work is fixed, not the time, so that all sides do the same: use --messages and --batches";
+    return "the work is fixed, not the time, so that all sides do the same: use --messages and "
+           "--batches";
   }
   if (flag == "--benchmark_repetitions" || flag == "--benchmark_report_aggregates_only" ||
       flag == "--benchmark_display_aggregates_only") {
@@ -70,7 +72,9 @@ Options parse_options(int argc, char** argv) {
     const std::string_view flag = argument.substr(0, equals);
     const bool has_value = equals != std::string_view::npos;
     const std::string_view value = has_value ? argument.substr(equals + 1) : "";
-    const auto number = [&](auto least, auto most) { return parse_number(flag, value, least, most); };
+    const auto number = [&](auto least, auto most) {
+      return parse_number(flag, value, least, most);
+    };
     if (flag == "--help" || flag == "-h") {
       options.help = true;
     } else if (flag == "--list" && !has_value) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The command line of the benchmark programs: ours, and the flags of Google Benchmark that make sense here.
+// The command line of the benchmark programs: ours, and the flags of Google Benchmark that make
+// sense here.
 #pragma once
 
 #include <string>

@@ -92,7 +92,7 @@ void print_list(const std::string& executable, const std::vector<Series>& all) {
   throw ValueError(message + "\n(all of them: --benchmark_list_tests)");
 }
 
-std::vector<Series> select(const std::string& filter, std::vector<Series> all) {
+std::vector<Series> select(const std::string& filter, const std::vector<Series>& all) {
   std::regex wanted;
   try {
     wanted = std::regex(filter, std::regex::ECMAScript);
@@ -197,9 +197,13 @@ int run(const Options& options, std::string executable, const std::vector<Series
   HistogramFile histograms(options.histogram_out);
   bool failed = false;
   for (const Series& series : chosen) {
-    benchmark::RegisterBenchmark(series.name().c_str(), [&](benchmark::State& state) {
-      measure(state, series, options.run, histograms, failed);
-    })->UseManualTime()->Iterations(options.run.batches)->Repetitions(1)->Unit(benchmark::kNanosecond);
+    benchmark::RegisterBenchmark(
+        series.name().c_str(),
+        [&](benchmark::State& state) { measure(state, series, options.run, histograms, failed); })
+        ->UseManualTime()
+        ->Iterations(options.run.batches)
+        ->Repetitions(1)
+        ->Unit(benchmark::kNanosecond);
   }
   bool json = false;
   for (const std::string& flag : flags) json |= flag == "--benchmark_format=json";

@@ -8,7 +8,8 @@
 
 namespace ipc::bench {
 
-// The last statement of a question's file. The function lists its cells on this machine, skipped ones too.
+// The last statement of a question's file. The function lists its cells on this machine, skipped
+// ones too.
 struct RegisterQuestion {
   using List = std::vector<Series> (*)();
   explicit RegisterQuestion(List list);
@@ -46,10 +47,13 @@ Series backend_series(const char* question, Metric metric, const Entry& entry, c
           .metric = metric,
           .wait_class = std::string(to_string(entry.traits.wait_class)),
           .skip = reason_to_skip(entry.traits, keys, peers),
-          .start = [&entry, keys, start](const RunOptions& options) { return start(entry, keys, options); }};
+          .start = [&entry, keys, start](const RunOptions& options) {
+            return start(entry, keys, options);
+          }};
 }
 
-// Command line as results/README.md describes it. Exit status 0, 2 for wrong usage, 3 when a series failed.
+// Command line as results/README.md describes it. Exit status 0, 2 for wrong usage, 3 when a series
+// failed.
 int program(int argc, char** argv);
 
 }  // namespace ipc::bench

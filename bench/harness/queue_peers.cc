@@ -34,8 +34,8 @@ TeamPlan queue_plan(const Keys& keys) {
   return plan;
 }
 
-std::vector<Series> queue_series(const char* question, Metric metric, const std::vector<Sides>& sides,
-                                 StartQueue start) {
+std::vector<Series> queue_series(const char* question, Metric metric,
+                                 const std::vector<Sides>& sides, StartQueue start) {
   std::vector<Series> all;
   for (const auto& [name, entry] : QueueRegistry::entries()) {
     for (const std::size_t bytes : kSizes) {

@@ -30,7 +30,7 @@ struct Sides {
 };
 
 // Every registered backend x size x codec x sides x placement.
-std::vector<Series> queue_series(const char* question, Metric metric, const std::vector<Sides>& sides,
-                                 StartQueue start);
+std::vector<Series> queue_series(const char* question, Metric metric,
+                                 const std::vector<Sides>& sides, StartQueue start);
 
 }  // namespace ipc::bench

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Google Benchmark's reporters with our rows: the bare series name instead of `.../iterations:5/manual_time`, wall
-// time and CPU time per message instead of per batch and of this process only.
+// Google Benchmark's reporters with our rows: the bare series name instead of
+// `.../iterations:5/manual_time`, wall time and CPU time per message instead of per batch and of
+// this process only.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -11,7 +12,8 @@
 
 namespace ipc::bench {
 
-// REQUIRES: the run has the counters `messages` (of a batch) and `cpu_ns_per_message`, unless it failed.
+// REQUIRES: the run has the counters `messages` (of a batch) and `cpu_ns_per_message`, unless it
+// failed.
 inline void as_row_per_message(benchmark::BenchmarkReporter::Run& run) {
   const std::string name = run.run_name.function_name;
   run.run_name = {};

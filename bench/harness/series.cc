@@ -30,7 +30,8 @@ std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys
   if (keys.bytes + (keys.objects ? kCodecBytes : 0) > traits.max_message) {
     return "its messages have at most " + std::to_string(traits.max_message) + " bytes";
   }
-  if (keys.objects && !traits.transports) return "it makes its messages itself, there is nothing to encode";
+  if (keys.objects && !traits.transports)
+    return "it makes its messages itself, there is nothing to encode";
   if (keys.producers > traits.producers) {
     return "it has at most " + std::to_string(traits.producers) + " producers";
   }
@@ -40,7 +41,8 @@ std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys
   const int cpus = static_cast<int>(allowed_cpus().size());
   if (keys.placement == Placement::cross && cpus < 2) return "there is only one CPU to run on";
   if (traits.wait_class == WaitClass::spin) {
-    if (keys.placement == Placement::same) return "a spinning peer would keep the CPU from the others";
+    if (keys.placement == Placement::same)
+      return "a spinning peer would keep the CPU from the others";
     if (peers > cpus) return "there are more spinning peers than CPUs";
   }
   return std::nullopt;

@@ -38,9 +38,9 @@ struct Series {
   std::string name() const;  // pipe_latency/unix_stream/bytes:64/placement:cross
 };
 
-
-// Why a cell of a backend makes no sense on this machine: the backend is unavailable, too few CPUs, a message
-// over its maximum, more producers or consumers than it has, or a spinning peer that must share its CPU.
+// Why a cell of a backend makes no sense on this machine: the backend is unavailable, too few CPUs,
+// a message over its maximum, more producers or consumers than it has, or a spinning peer that must
+// share its CPU.
 std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys, int peers);
 
 // What every question asks for.

@@ -79,8 +79,9 @@ int serve(int control, const Role& role, int cpu) {
   while (hear(control, order)) {
     if (order.report_cost) {
       const Cost now = cost_so_far();
-      tell(control, Cost{now.cpu_ns - before.cpu_ns, now.voluntary_switches - before.voluntary_switches,
-                         now.involuntary_switches - before.involuntary_switches});
+      tell(control,
+           Cost{now.cpu_ns - before.cpu_ns, now.voluntary_switches - before.voluntary_switches,
+                now.involuntary_switches - before.involuntary_switches});
       continue;
     }
     while (monotonic_ns() < order.start_ns) {
@@ -158,7 +159,8 @@ void Team::start(const Role& role, int cpu) {
 void Team::throw_if_dead() {
   for (Peer& peer : peers_) {
     if (const auto status = peer.child.wait(Deadline::now())) {
-      throw std::runtime_error(peer.role->name + " ended early with status " + std::to_string(*status));
+      throw std::runtime_error(peer.role->name + " ended early with status " +
+                               std::to_string(*status));
     }
   }
 }
@@ -189,8 +191,8 @@ std::vector<Message> Team::answers(Deadline deadline) {
   return messages;
 }
 
-// Batches of growing size until one takes long enough; the number of messages for kBatchSeconds follows from it.
-// With a given number, one batch of that.
+// Batches of growing size until one takes long enough; the number of messages for kBatchSeconds
+// follows from it. With a given number, one batch of that.
 void Team::warm_up() {
   if (messages_ != 0) {
     messages_ = (messages_ + multiple_ - 1) / multiple_ * multiple_;
@@ -203,7 +205,8 @@ void Team::warm_up() {
       seconds = run(messages);
     }
     const double wanted = static_cast<double>(messages) * kBatchSeconds / seconds;
-    messages_ = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted) / multiple_) * multiple_;
+    messages_ =
+        std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted) / multiple_) * multiple_;
   }
   bill_ = {};
   if (plan_.round_trips) **plan_.round_trips = Histogram();
@@ -246,7 +249,8 @@ void Team::check(const Role& role, const LoopResult& result) {
   throw_if_dead();
   std::string what = describe(result.fault);
   if (result.fault == Fault::status) what += to_string(result.status);
-  throw std::runtime_error(role.name + ", message " + std::to_string(result.messages) + " of the batch: " + what);
+  throw std::runtime_error(role.name + ", message " + std::to_string(result.messages) +
+                           " of the batch: " + what);
 }
 
 // The consumers come first in `results`, as the peers do.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The peers of one process run: forked, placed, started together, watched, billed and ended. The process that
-// owns a Team only sleeps while they work.
+// The peers of one process run: forked, placed, started together, watched, billed and ended. The
+// process that owns a Team only sleeps while they work.
 //
-// A batch: every peer gets its plan over a control socket of its own; if each peer has a CPU to itself they spin to
-// one published instant, otherwise the clock starts at the first send. When all have reported, the CPU time and the
-// context switches of each are read, so that what a helper thread did late is billed too.
-// A peer that dies, reports a fault or does not answer in time ends the run with std::runtime_error, which says
-// who and why; no peer outlives its Team.
+// A batch: every peer gets its plan over a control socket of its own; if each peer has a CPU to
+// itself they spin to one published instant, otherwise the clock starts at the first send. When all
+// have reported, the CPU time and the context switches of each are read, so that what a helper
+// thread did late is billed too. A peer that dies, reports a fault or does not answer in time ends
+// the run with std::runtime_error, which says who and why; no peer outlives its Team.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +32,10 @@ enum class Placement {
 
 // What the command line fixes for every series of a run.
 struct RunOptions {
-  std::uint64_t messages = 0;            // of a batch; 0: calibrate to about kBatchSeconds
+  std::uint64_t messages = 0;  // of a batch; 0: calibrate to about kBatchSeconds
   int batches = 5;
-  std::size_t capacity_bytes = 65536;    // asked of each transport
-  double time_limit = 10;                // seconds for one batch
+  std::size_t capacity_bytes = 65536;  // asked of each transport
+  double time_limit = 10;              // seconds for one batch
 };
 inline constexpr double kBatchSeconds = 0.02;
 
@@ -43,10 +43,10 @@ inline constexpr double kBatchSeconds = 0.02;
 using Job = std::function<LoopResult(const LoopPlan&)>;
 
 struct Role {
-  std::string name;          // for error messages: "producer 1"
-  std::uint32_t number = 0;  // among those of its kind; a producer's number in its tags
-  int share = 1;             // takes a batch's messages divided by this
-  bool every_message = true; // a consumer that shares its queue with others does not see them all
+  std::string name;           // for error messages: "producer 1"
+  std::uint32_t number = 0;   // among those of its kind; a producer's number in its tags
+  int share = 1;              // takes a batch's messages divided by this
+  bool every_message = true;  // a consumer that shares its queue with others does not see them all
   std::function<Job()> open;
 };
 
@@ -62,9 +62,9 @@ struct TeamPlan {
   Clock clock = Clock::first_role;
   std::vector<Role> producers;  // or all roles of a round trip
   std::vector<Role> consumers;
-  std::shared_ptr<void> backend;          // kept while the peers live
-  std::function<void()> after_fork;       // in the owner: lets go of what only the peers shall hold
-  std::size_t capacity_bytes = 0;         // achieved; 0 if it has none
+  std::shared_ptr<void> backend;     // kept while the peers live
+  std::function<void()> after_fork;  // in the owner: lets go of what only the peers shall hold
+  std::size_t capacity_bytes = 0;    // achieved; 0 if it has none
   std::shared_ptr<Shared<Histogram>> round_trips;  // filled by the first role; may be empty
 };
 
@@ -90,7 +90,9 @@ class Team {
   std::size_t capacity_bytes() const { return plan_.capacity_bytes; }
   const Bill& bill() const { return bill_; }
   // Of the batches measured so far, nothing where none are recorded.
-  const Histogram* round_trips() const { return plan_.round_trips ? &**plan_.round_trips : nullptr; }
+  const Histogram* round_trips() const {
+    return plan_.round_trips ? &**plan_.round_trips : nullptr;
+  }
 
  private:
   struct Peer {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The harness over real peers, good ones and bad ones: what goes wrong must be an error that says who and why.
+// The harness over real peers, good ones and bad ones: what goes wrong must be an error that says
+// who and why.
 #include "bench/harness/team.h"
 
 #include <gmock/gmock.h>
@@ -17,7 +18,8 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-constexpr RunOptions kQuick{.messages = 100, .batches = 2, .capacity_bytes = 65536, .time_limit = 20};
+constexpr RunOptions kQuick{
+    .messages = 100, .batches = 2, .capacity_bytes = 65536, .time_limit = 20};
 
 Job make_job(LoopResult (*run)(const LoopPlan&)) { return run; }
 
@@ -57,27 +59,27 @@ TEST(TeamOfProcesses, SharesMessagesEvenly) {
   TeamPlan plan = stream_to(do_nothing);
   plan.producers.clear();
   for (const char* name : {"producer 0", "producer 1", "producer 2"}) {
-    plan.producers.push_back({.name = name, .share = 3, .open = [] { return make_job(do_nothing); }});
+    plan.producers.push_back(
+        {.name = name, .share = 3, .open = [] { return make_job(do_nothing); }});
   }
   Team team(plan, kQuick);
   EXPECT_EQ(team.messages_per_batch(), 102u) << "rounded up to what three can share";
 }
 
 TEST(TeamOfProcesses, SaysWhoDied) {
-  EXPECT_THAT(run_team(stream_to([](const LoopPlan&) -> LoopResult {
-                raise(SIGKILL);
-                return {};
-              })),
-              ThrowsMessage<std::runtime_error>(HasSubstr("consumer 0 ended early with status -9")));
+  EXPECT_THAT(
+      run_team(stream_to([](const LoopPlan&) -> LoopResult {
+        raise(SIGKILL);
+        return {};
+      })),
+      ThrowsMessage<std::runtime_error>(HasSubstr("consumer 0 ended early with status -9")));
 }
 
 TEST(TeamOfProcesses, SaysWhoDiedWhoeverElseWaits) {
   TeamPlan plan = stream_to([](const LoopPlan&) -> LoopResult {
     for (;;) pause();
   });
-  plan.producers[0].open = [] {
-    return make_job([](const LoopPlan&) -> LoopResult { _exit(5); });
-  };
+  plan.producers[0].open = [] { return make_job([](const LoopPlan&) -> LoopResult { _exit(5); }); };
   EXPECT_THAT(run_team(plan),
               ThrowsMessage<std::runtime_error>(HasSubstr("producer 0 ended early with status 5")));
 }
@@ -96,7 +98,8 @@ TEST(TeamOfProcesses, SaysWhatWasWrongWithAMessage) {
   EXPECT_THAT(run_team(stream_to([](const LoopPlan&) {
                 return LoopResult{.fault = Fault::lost, .messages = 17};
               })),
-              ThrowsMessage<std::runtime_error>(HasSubstr("consumer 0, message 17 of the batch: a message was lost")));
+              ThrowsMessage<std::runtime_error>(
+                  HasSubstr("consumer 0, message 17 of the batch: a message was lost")));
 }
 
 TEST(TeamOfProcesses, NoticesAMessageThatWentTwiceAndOneThatWentMissing) {
@@ -111,8 +114,8 @@ TEST(TeamOfProcesses, NoticesAMessageThatWentTwiceAndOneThatWentMissing) {
 TEST(TeamOfProcesses, SaysWhoCouldNotStart) {
   TeamPlan plan = stream_to(do_nothing);
   plan.consumers[0].open = []() -> Job { throw std::runtime_error("no such transport"); };
-  EXPECT_THAT(run_team(plan),
-              ThrowsMessage<std::runtime_error>(HasSubstr("consumer 0 could not start: no such transport")));
+  EXPECT_THAT(run_team(plan), ThrowsMessage<std::runtime_error>(
+                                  HasSubstr("consumer 0 could not start: no such transport")));
 }
 
 TEST(TeamOfProcesses, LeavesNoPeerBehind) {
@@ -128,20 +131,22 @@ TEST(TeamOfProcesses, LeavesNoPeerBehind) {
 
 TEST(SeriesOfProcesses, MeasureEveryPlacement) {
   for (const Placement placement : kPlacements) {
-    const auto pipe = make_pipe_backend(PipeRegistry::get("os_pipe"), {.bytes = 64, .placement = placement},
-                                        kQuick, true);
+    const auto pipe = make_pipe_backend(PipeRegistry::get("os_pipe"),
+                                        {.bytes = 64, .placement = placement}, kQuick, true);
     TeamPlan plan = pipe_plan(pipe, {.bytes = 64, .placement = placement});
     plan.producers = {{.name = "ping", .open = [pipe]() -> Job {
-      return [end = open_side(*pipe, 0), check = SequenceCheck()](const LoopPlan& batch) mutable {
-        static Histogram times;
-        return end->ping(*end, batch, check, times);
-      };
-    }}};
+                         return [end = open_side(*pipe, 0),
+                                 check = SequenceCheck()](const LoopPlan& batch) mutable {
+                           static Histogram times;
+                           return end->ping(*end, batch, check, times);
+                         };
+                       }}};
     plan.consumers = {{.name = "pong", .open = [pipe]() -> Job {
-      return [end = open_side(*pipe, 1), check = SequenceCheck()](const LoopPlan& batch) mutable {
-        return end->pong(*end, batch, check);
-      };
-    }}};
+                         return [end = open_side(*pipe, 1),
+                                 check = SequenceCheck()](const LoopPlan& batch) mutable {
+                           return end->pong(*end, batch, check);
+                         };
+                       }}};
     Team team(std::move(plan), kQuick);
     EXPECT_GT(team.batch(), 0) << to_string(placement);
   }
@@ -152,14 +157,17 @@ TEST(Series, AreNamedInTheOrderOfTheKeys) {
   series.question = "queue_throughput";
   series.backend = "pipe_locked";
   series.keys = {.bytes = 64, .producers = 2, .consumers = 1, .placement = Placement::free};
-  EXPECT_EQ(series.name(), "queue_throughput/pipe_locked/bytes:64/producers:2/consumers:1/placement:free");
+  EXPECT_EQ(series.name(),
+            "queue_throughput/pipe_locked/bytes:64/producers:2/consumers:1/placement:free");
 }
 
 TEST(Series, AreSkippedWithAReason) {
   Traits traits;
   traits.max_message = 100;
   traits.wait_class = WaitClass::spin;
-  const auto reason = [&](Keys keys, int peers = 2) { return reason_to_skip(traits, keys, peers).value_or(""); };
+  const auto reason = [&](Keys keys, int peers = 2) {
+    return reason_to_skip(traits, keys, peers).value_or("");
+  };
   EXPECT_THAT(reason({.bytes = 101}), HasSubstr("at most 100 bytes"));
   EXPECT_THAT(reason({.bytes = 1, .producers = 2}), HasSubstr("at most 1 producers"));
   EXPECT_THAT(reason({.bytes = 1, .placement = Placement::same}), HasSubstr("spinning"));

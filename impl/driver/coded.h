@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An endpoint that carries objects instead of bytes: what a message of the typed API costs on top of its transport.
-// Each message becomes an ipc::Object, is encoded and sent; received, decoded, and its bytes are handed out.
+// An endpoint that carries objects instead of bytes: what a message of the typed API costs on top
+// of its transport. Each message becomes an ipc::Object, is encoded and sent; received, decoded,
+// and its bytes are handed out.
 #pragma once
 
 #include <cstddef>

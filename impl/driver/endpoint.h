@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The two faces of a backend's endpoint. `Endpoint` is what a backend's class must have. `AnyEndpoint` is what
-// the rest of the program sees: single calls for the typed API and the tests, and the driver's loops, compiled
-// against the concrete class: one virtual call a batch, none a message.
+// The two faces of a backend's endpoint. `Endpoint` is what a backend's class must have.
+// `AnyEndpoint` is what the rest of the program sees: single calls for the typed API and the tests,
+// and the driver's loops, compiled against the concrete class: one virtual call a batch, none a
+// message.
 #pragma once
 
 #include <chrono>
@@ -18,19 +19,19 @@
 
 namespace ipc {
 
-// An endpoint is opened in the process that uses it, and is for one thread at a time unless its family says
-// otherwise (backend.h). `send` and `receive` wait for ever. The `_until` forms give timed_out only when
-// nothing was sent or consumed. `ready`: ok when a receive would not wait for a message to begin, or would
-// report the end. No allocation and no exception per message.
+// An endpoint is opened in the process that uses it, and is for one thread at a time unless its
+// family says otherwise (backend.h). `send` and `receive` wait for ever. The `_until` forms give
+// timed_out only when nothing was sent or consumed. `ready`: ok when a receive would not wait for a
+// message to begin, or would report the end. No allocation and no exception per message.
 template <class E>
 concept Endpoint = std::destructible<E> &&
     requires(E endpoint, std::span<const std::byte> message, Buffer& buffer, Deadline deadline) {
-      { endpoint.send(message) } -> std::same_as<Status>;
-      { endpoint.receive(buffer) } -> std::same_as<Status>;
-      { endpoint.send_until(message, deadline) } -> std::same_as<Status>;
-      { endpoint.receive_until(buffer, deadline) } -> std::same_as<Status>;
-      { endpoint.ready(deadline) } -> std::same_as<Status>;
-    };
+  { endpoint.send(message) } -> std::same_as<Status>;
+  { endpoint.receive(buffer) } -> std::same_as<Status>;
+  { endpoint.send_until(message, deadline) } -> std::same_as<Status>;
+  { endpoint.receive_until(buffer, deadline) } -> std::same_as<Status>;
+  { endpoint.ready(deadline) } -> std::same_as<Status>;
+};
 
 class AnyEndpoint {
  public:
@@ -41,10 +42,11 @@ class AnyEndpoint {
   virtual Status send_until(std::span<const std::byte> message, Deadline deadline) = 0;
   virtual Status receive_until(Buffer& message, Deadline deadline) = 0;
   virtual Status ready(Deadline deadline) = 0;
-  // What poll(2) reports readable when a message comes or the stream ends, -1 if there is no such thing. Ask
-  // ready(Deadline::now()) before sleeping on it: a message may have been read ahead.
+  // What poll(2) reports readable when a message comes or the stream ends, -1 if there is no such
+  // thing. Ask ready(Deadline::now()) before sleeping on it: a message may have been read ahead.
   virtual int wait_fd() const = 0;
-  // Waits until all that was sent has left this process. Backends without a buffer of their own are done at once.
+  // Waits until all that was sent has left this process. Backends without a buffer of their own are
+  // done at once.
   virtual Status flush(Deadline deadline) = 0;
   // What was sent and has not left this process yet may be lost at destruction.
   virtual void abandon_unsent() = 0;
@@ -90,10 +92,12 @@ class EndpointAdapter final : public AnyEndpoint {
   }
 
   LoopResult stream_out(const LoopPlan& plan) override {
-    return run(plan, [&](auto& out) { return ipc::stream_out(out, plan); }, *endpoint_);
+    return run(
+        plan, [&](auto& out) { return ipc::stream_out(out, plan); }, *endpoint_);
   }
   LoopResult stream_in(const LoopPlan& plan, SequenceCheck& check) override {
-    return run(plan, [&](auto& in) { return ipc::stream_in(in, plan, check); }, *endpoint_);
+    return run(
+        plan, [&](auto& in) { return ipc::stream_in(in, plan, check); }, *endpoint_);
   }
   LoopResult ping(AnyEndpoint& in_end, const LoopPlan& plan, SequenceCheck& check,
                   Histogram& round_trips) override {

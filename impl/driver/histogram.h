@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Latency histogram in HDR layout: buckets of equal width inside each power of two, so that the relative width
-// is at most 2^-7 (0.8 %) from 128 ns on, and exactly 1 ns below. Constant size, no allocation, mergeable by
-// addition, fit for shared memory. Values are nanoseconds; those from 2^36 ns (69 s) on count as the last.
+// Latency histogram in HDR layout: buckets of equal width inside each power of two, so that the
+// relative width is at most 2^-7 (0.8 %) from 128 ns on, and exactly 1 ns below. Constant size, no
+// allocation, mergeable by addition, fit for shared memory. Values are nanoseconds; those from 2^36
+// ns (69 s) on count as the last.
 #pragma once
 
 #include <array>
@@ -29,8 +30,8 @@ class Histogram {
     if (other.max_ > max_) max_ = other.max_;
   }
 
-  // Upper end of the bucket that holds the quantile, 0 < q <= 1, never above the maximum. Nothing without
-  // at least 10 samples beyond it (for the median: any), for it would be a guess.
+  // Upper end of the bucket that holds the quantile, 0 < q <= 1, never above the maximum. Nothing
+  // without at least 10 samples beyond it (for the median: any), for it would be a guess.
   std::optional<double> quantile(double q) const;
 
   std::uint64_t total() const;

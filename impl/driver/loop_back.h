@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The endpoint of the `null` backends: measures what the driver's loops cost by themselves. Nothing leaves the
-// process. A send does nothing, a receive makes the message that producer 0 would have sent next.
+// The endpoint of the `null` backends: measures what the driver's loops cost by themselves. Nothing
+// leaves the process. A send does nothing, a receive makes the message that producer 0 would have
+// sent next.
 #pragma once
 
 #include <algorithm>

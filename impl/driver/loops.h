@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// THE timed code: the four loops that drive every backend, compiled against its concrete endpoint, so that a
-// message costs no indirect call. A fifth loop is a change to the contract of all families.
+// THE timed code: the four loops that drive every backend, compiled against its concrete endpoint,
+// so that a message costs no indirect call. A fifth loop is a change to the contract of all
+// families.
 #pragma once
 
 #include <array>
@@ -118,8 +119,8 @@ LoopResult stream_in(Endpoint& in, const LoopPlan& plan, SequenceCheck& check) {
   return result;
 }
 
-// Sends and awaits the answer, one message under way. Each round trip is stamped once: its end is the start of
-// the next, so the sum of the recorded times is the duration of the batch.
+// Sends and awaits the answer, one message under way. Each round trip is stamped once: its end is
+// the start of the next, so the sum of the recorded times is the duration of the batch.
 template <class Endpoint>
 LoopResult ping(Endpoint& out, Endpoint& in, const LoopPlan& plan, SequenceCheck& check,
                 Histogram& round_trips) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What the messages of a measurement say. The first word is the tag: who sent it and its number; every further
-// word follows from the tag and its place, so that a lost, doubled, reordered or torn message shows. The
-// producer writes every byte, the consumer reads every byte. Sizes are at least 8 bytes.
+// What the messages of a measurement say. The first word is the tag: who sent it and its number;
+// every further word follows from the tag and its place, so that a lost, doubled, reordered or torn
+// message shows. The producer writes every byte, the consumer reads every byte. Sizes are at least
+// 8 bytes.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +21,13 @@ constexpr std::uint64_t make_tag(std::uint32_t producer, std::uint64_t sequence)
 constexpr std::uint32_t producer_of(std::uint64_t tag) {
   return static_cast<std::uint32_t>(tag >> 48);
 }
-constexpr std::uint64_t sequence_of(std::uint64_t tag) { return tag & ((std::uint64_t{1} << 48) - 1); }
+constexpr std::uint64_t sequence_of(std::uint64_t tag) {
+  return tag & ((std::uint64_t{1} << 48) - 1);
+}
 
 namespace payload_detail {
-inline constexpr std::uint64_t kMix = 0x9e3779b97f4a7c15;  // odd: different tags give different words
+inline constexpr std::uint64_t kMix =
+    0x9e3779b97f4a7c15;  // odd: different tags give different words
 inline constexpr std::uint64_t kStep = 0xd1342543de82ef95;
 constexpr std::uint64_t first_word(std::uint64_t tag) { return (tag + 1) * kMix; }
 }  // namespace payload_detail
@@ -45,7 +49,8 @@ inline void fill_payload(std::span<std::byte> message, std::uint64_t tag) {
   }
 }
 
-// True when every byte is what fill_payload wrote for the tag in the first word. REQUIRES: as above.
+// True when every byte is what fill_payload wrote for the tag in the first word. REQUIRES: as
+// above.
 inline bool check_payload(std::span<const std::byte> message, std::uint64_t& tag) {
   using namespace payload_detail;
   const std::byte* from = message.data();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a backend promises, as data beside its registration. Grids, skips, the README table and the tests are
-// made from these; there is no list of exceptions anywhere else.
+// What a backend promises, as data beside its registration. Grids, skips, the README table and the
+// tests are made from these; there is no list of exceptions anywhere else.
 #pragma once
 
 #include <cstddef>
@@ -16,26 +16,27 @@ enum class WaitClass {
   spin,      // never sleeps
 };
 enum class CapacityUnit { bytes, items };
-// How a waiting process can watch several at once: a descriptor for poll(2), or by looking again and again.
+// How a waiting process can watch several at once: a descriptor for poll(2), or by looking again
+// and again.
 enum class Waitable { descriptor, slices };
 
 inline constexpr int kMany = 1 << 20;  // as many producers or consumers as one likes
 
 struct Traits {
-  std::string summary;              // one line: the mechanism and how it is used
-  std::string source;               // the manual page or the design that it follows
+  std::string summary;  // one line: the mechanism and how it is used
+  std::string source;   // the manual page or the design that it follows
   WaitClass wait_class = WaitClass::block;
-  std::size_t max_message = 0;      // bytes; the next longer is Status::too_big
+  std::size_t max_message = 0;  // bytes; the next longer is Status::too_big
   CapacityUnit capacity = CapacityUnit::bytes;
   int producers = 1;
   int consumers = 1;
   std::string order = "first in, first out";
   Waitable waitable = Waitable::descriptor;
-  bool survives_kill = true;        // a process killed between messages disturbs nobody else
-  std::string on_kill;              // what the others see when a process is killed
-  std::string leftovers = "none";   // kernel objects that outlive a crash
+  bool survives_kill = true;       // a process killed between messages disturbs nobody else
+  std::string on_kill;             // what the others see when a process is killed
+  std::string leftovers = "none";  // kernel objects that outlive a crash
   std::string needs = "Linux";
-  bool transports = true;           // false: carries nothing between processes (null)
+  bool transports = true;  // false: carries nothing between processes (null)
   // Why it cannot be used on this machine; nothing when it can.
   std::optional<std::string> (*available)() = [] { return std::optional<std::string>(); };
 };

@@ -6,8 +6,8 @@
 
 namespace ipc {
 
-// CPU numbers allowed to this process, ordered for spreading: one of each physical core first, then the
-// hyper-thread siblings.
+// CPU numbers allowed to this process, ordered for spreading: one of each physical core first, then
+// the hyper-thread siblings.
 std::vector<int> allowed_cpus();
 
 // Pins the calling thread, and the threads it starts later. Throws std::system_error.

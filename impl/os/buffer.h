@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory for one message. It belongs to the caller and grows only when a larger message comes, so that a
-// loop over messages of one size allocates once. Growing does not keep the content.
+// Memory for one message. It belongs to the caller and grows only when a larger message comes, so
+// that a loop over messages of one size allocates once. Growing does not keep the content.
 #pragma once
 
 #include <cstddef>

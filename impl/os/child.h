@@ -34,8 +34,9 @@ class Child {
   std::optional<int> status_;
 };
 
-// Runs `body` in a new process, which ends with the returned status, without destructors of the parent's
-// objects. An exception that leaves the body is printed and gives status 1. Throws std::system_error.
+// Runs `body` in a new process, which ends with the returned status, without destructors of the
+// parent's objects. An exception that leaves the body is printed and gives status 1. Throws
+// std::system_error.
 [[nodiscard]] Child fork_child(const std::function<int()>& body);
 
 }  // namespace ipc

@@ -66,7 +66,8 @@ TEST(ChildProcesses, DieWithTheirParent) {
   });
   EXPECT_EQ(child.wait(Deadline::after(seconds(10))), -SIGKILL);
   const Deadline limit = Deadline::after(seconds(10));
-  // Nobody here may wait for it: it is gone when it can no longer be signalled, or only a zombie is left.
+  // Nobody here may wait for it: it is gone when it can no longer be signalled, or only a zombie is
+  // left.
   const auto alive = [&] {
     const std::string path = "/proc/" + std::to_string(grandchild->load()) + "/stat";
     FILE* file = std::fopen(path.c_str(), "r");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A point on the monotonic clock until which an operation may wait. Absolute, so that a call that waits in
-// several places, or is interrupted, keeps one limit.
+// A point on the monotonic clock until which an operation may wait. Absolute, so that a call that
+// waits in several places, or is interrupted, keeps one limit.
 #pragma once
 
 #include <poll.h>

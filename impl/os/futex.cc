@@ -15,8 +15,8 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
   const timespec until = deadline.absolute();
   // WAIT_BITSET takes an absolute monotonic time, WAIT a relative one.
   const long result =
-      syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected,
-              deadline.is_never() ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+      syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, deadline.is_never() ? nullptr : &until,
+              nullptr, FUTEX_BITSET_MATCH_ANY);
   return result == 0 || errno != ETIMEDOUT;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory shared with the processes forked later: an anonymous shared mapping, gone with its last user.
+// Memory shared with the processes forked later: an anonymous shared mapping, gone with its last
+// user.
 #pragma once
 
 #include <cstddef>
@@ -27,13 +28,15 @@ class Mapping {
   std::size_t bytes_;
 };
 
-// One T in a mapping of its own. Never destroyed: other processes may still use it when this one ends.
+// One T in a mapping of its own. Never destroyed: other processes may still use it when this one
+// ends.
 template <class T>
 class Shared {
  public:
   template <class... Args>
   explicit Shared(Args&&... args) : mapping_(sizeof(T)) {
-    static_assert(std::is_trivially_destructible_v<T>, "nobody knows who is the last to destroy it");
+    static_assert(std::is_trivially_destructible_v<T>,
+                  "nobody knows who is the last to destroy it");
     object_ = ::new (mapping_.address()) T(std::forward<Args>(args)...);
   }
 

@@ -8,8 +8,8 @@ namespace ipc {
 
 enum class Status {
   ok,
-  timed_out,     // the deadline passed; nothing was sent, nothing was consumed
-  closed,        // receive: every sender is gone and all messages were read. send: every receiver is gone
+  timed_out,  // the deadline passed; nothing was sent, nothing was consumed
+  closed,  // receive: every sender is gone and all messages were read. send: every receiver is gone
   too_big,       // longer than the backend's maximum; nothing was sent
   peer_died,     // the other side went away with messages of ours unread (ECONNRESET)
   corrupt,       // the stream ended inside a message or holds an impossible length

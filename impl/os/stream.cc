@@ -17,7 +17,8 @@ namespace ipc {
 namespace {
 
 constexpr std::size_t kReadAhead = 64 * 1024;
-constexpr std::size_t kLarge = 8 * 1024;  // from here on the second copy costs more than a second read
+constexpr std::size_t kLarge =
+    8 * 1024;  // from here on the second copy costs more than a second read
 
 Status failure() {
   if (errno == EPIPE) return Status::closed;
@@ -145,7 +146,8 @@ PipeEnds make_pipe(std::size_t capacity_bytes) {
   if (pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe2");
   PipeEnds pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
   if (capacity_bytes != pipe_capacity(ends[0]) &&
-      fcntl(ends[0], F_SETPIPE_SZ, static_cast<int>(std::min<std::size_t>(capacity_bytes, INT_MAX))) < 0) {
+      fcntl(ends[0], F_SETPIPE_SZ,
+            static_cast<int>(std::min<std::size_t>(capacity_bytes, INT_MAX))) < 0) {
     throw_errno("F_SETPIPE_SZ to " + std::to_string(capacity_bytes) +
                 " bytes (limit: /proc/sys/fs/pipe-max-size)");
   }

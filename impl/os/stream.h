@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Messages on a byte stream (a pipe or a stream socket), framed as CPython frames them: a length of 4 bytes,
-// big-endian and signed, then the payload. Header and payload leave in one system call.
+// Messages on a byte stream (a pipe or a stream socket), framed as CPython frames them: a length of
+// 4 bytes, big-endian and signed, then the payload. Header and payload leave in one system call.
 //
-// A writer is for one process or thread at a time, and so is a reader. With a deadline, the limit is for the
-// message to begin; a message begun is finished, for the stream would be out of step otherwise.
+// A writer is for one process or thread at a time, and so is a reader. With a deadline, the limit
+// is for the message to begin; a message begun is finished, for the stream would be out of step
+// otherwise.
 #pragma once
 
 #include <cstddef>
@@ -30,8 +31,8 @@ Status write_frame(int fd, std::span<const std::byte> message, Deadline deadline
 // Reads exactly `size` bytes; closed at once at end of file, corrupt when it comes in the middle.
 Status read_exactly(int fd, std::byte* to, std::size_t size);
 
-// Receives messages, reading ahead so that a small message costs one read, and many that wait cost less.
-// What was read ahead belongs to this reader: fork copies it, nobody else sees it.
+// Receives messages, reading ahead so that a small message costs one read, and many that wait cost
+// less. What was read ahead belongs to this reader: fork copies it, nobody else sees it.
 class FrameReader {
  public:
   Status receive(int fd, Buffer& message, Deadline deadline);
@@ -45,7 +46,8 @@ class FrameReader {
   Buffer ahead_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  bool large_ = false;  // the last message was: read its successor's header alone, the body in place
+  bool large_ =
+      false;  // the last message was: read its successor's header alone, the body in place
 };
 
 // Both ends of a pipe(2), close-on-exec. Throws std::system_error.
@@ -58,8 +60,8 @@ PipeEnds make_pipe(std::size_t capacity_bytes);
 // What the kernel granted: at least the asked size, rounded up to pages.
 std::size_t pipe_capacity(int fd);
 
-// A write to a pipe without readers must be an error, not the end of the process. Sets SIGPIPE to ignored
-// unless the program has a handler of its own. Python does the same.
+// A write to a pipe without readers must be an error, not the end of the process. Sets SIGPIPE to
+// ignored unless the program has a handler of its own. Python does the same.
 void ignore_sigpipe();
 
 }  // namespace ipc

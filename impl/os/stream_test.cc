@@ -63,8 +63,9 @@ TEST_F(Frames, OfAllSizesGoThrough) {
   std::thread sender([&] {
     for (const std::size_t size : sizes) {
       const std::string sent(size, static_cast<char>('a' + size % 26));
-      EXPECT_EQ(write_frame(pipe_.write.get(), bytes(sent), Deadline::after(std::chrono::seconds(10))),
-                Status::ok);
+      EXPECT_EQ(
+          write_frame(pipe_.write.get(), bytes(sent), Deadline::after(std::chrono::seconds(10))),
+          Status::ok);
     }
     pipe_.write.reset();
   });

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 // What the implementer of a pipe backend includes: the contract, and RegisterPipe.
 //
-// A pipe has two sides, 0 and 1. A backend object is constructed before the processes that use it exist; it
-// owns the descriptors, mapping or names of both sides, and fork copies it. In each process a side is either
-// opened (the endpoint takes over this process's hold on it) or dropped. A side is gone when no process holds
-// it any more, open or not; then the other side's receive gives what was sent before, then Status::closed for
-// ever, and its send gives Status::closed.
+// A pipe has two sides, 0 and 1. A backend object is constructed before the processes that use it
+// exist; it owns the descriptors, mapping or names of both sides, and fork copies it. In each
+// process a side is either opened (the endpoint takes over this process's hold on it) or dropped. A
+// side is gone when no process holds it any more, open or not; then the other side's receive gives
+// what was sent before, then Status::closed for ever, and its send gives Status::closed.
 //
-// Messages arrive whole, in order, each once, also empty ones. An endpoint is for one thread at a time for
-// each direction; sending and receiving at the same time from two threads is allowed. Sends wait when the
-// transport is full. A one-way pipe receives on side 0 and sends on side 1 (Python's order); calling the
-// other direction is a mistake of the caller. Nothing is left behind when the last process ends, however.
+// Messages arrive whole, in order, each once, also empty ones. An endpoint is for one thread at a
+// time for each direction; sending and receiving at the same time from two threads is allowed.
+// Sends wait when the transport is full. A one-way pipe receives on side 0 and sends on side 1
+// (Python's order); calling the other direction is a mistake of the caller. Nothing is left behind
+// when the last process ends, however.
 #pragma once
 
 #include <concepts>
@@ -32,15 +33,16 @@ struct PipeOptions {
   std::size_t message_bytes = 0;           // the largest message that will be sent, 0 if not known
 };
 
-// Must: throw std::system_error from the constructor if set-up fails; report the capacity that was achieved.
-// May: send_until and receive_until finish a message that has begun, whatever the deadline.
+// Must: throw std::system_error from the constructor if set-up fails; report the capacity that was
+// achieved. May: send_until and receive_until finish a message that has begun, whatever the
+// deadline.
 template <class B>
 concept PipeBackend = std::constructible_from<B, const PipeOptions&> &&
     requires(B backend, const B& constant, int side) {
-      requires Endpoint<typename decltype(backend.open(side))::element_type>;
-      backend.drop(side);
-      { constant.capacity_bytes() } -> std::same_as<std::size_t>;
-    };
+  requires Endpoint<typename decltype(backend.open(side))::element_type>;
+  backend.drop(side);
+  { constant.capacity_bytes() } -> std::same_as<std::size_t>;
+};
 
 class AnyPipe {
  public:
@@ -82,7 +84,8 @@ PipeEntry pipe_entry(std::string name, Traits traits) {
           [](const PipeOptions& options) { return std::make_unique<PipeAdapter<B>>(options); }};
 }
 
-// The last statement of a backend's file: `const RegisterPipe<OsPipe> registered("os_pipe", {...});`
+// The last statement of a backend's file: `const RegisterPipe<OsPipe> registered("os_pipe",
+// {...});`
 template <PipeBackend B>
 struct RegisterPipe {
   RegisterPipe(std::string name, Traits traits) {

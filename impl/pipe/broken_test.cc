@@ -1,138 +1,38 @@
 // SPDX-License-Identifier: MIT
 // Pipes broken on purpose, each in one way: the contract's suite must reject each, by the check
-// that names the fault, and accept the sound pipe that they are made from. All run in a process of
-// their own, as some of them hang.
-#include <fcntl.h>
+// that names the fault, and accept the sound pipe that they are made from.
 #include <gmock/gmock.h>
-#include <sys/mman.h>
 
-#include <algorithm>
-#include <vector>
-
+#include "impl/driver/faults_test.h"
 #include "impl/pipe/contract_test.h"
 #include "impl/pipe/stream_endpoint.h"
 
 namespace ipc {
 namespace {
 
-using Bytes = std::span<const std::byte>;
-constexpr std::size_t kMaxMessage = 1 << 20;
-
-// Sound. The broken ones override what all sends, all receives, or all questions go through.
-class SoundEnd {
+class SoundEnd : public SoundCalls {
  public:
   SoundEnd(UniqueFd read, UniqueFd write)
       : read_fd_(read.get()), end_(std::move(read), std::move(write)) {}
-  virtual ~SoundEnd() = default;
-  SoundEnd(const SoundEnd&) = delete;
-  SoundEnd& operator=(const SoundEnd&) = delete;
 
-  Status send(Bytes message) { return put(message, Deadline::never()); }
-  Status receive(Buffer& message) { return get(message, Deadline::never()); }
-  Status send_until(Bytes message, Deadline deadline) { return put(message, deadline); }
-  Status receive_until(Buffer& message, Deadline deadline) { return get(message, deadline); }
-  virtual Status ready(Deadline deadline) { return end_.ready(deadline); }
+  Status ready(Deadline deadline) override { return end_.ready(deadline); }
   int wait_fd() const { return end_.wait_fd(); }
 
  protected:
-  virtual Status put(Bytes message, Deadline deadline) {
+  Status put(Bytes message, Deadline deadline) override {
     return message.size() > kMaxMessage ? Status::too_big : end_.send_until(message, deadline);
   }
-  virtual Status get(Buffer& message, Deadline deadline) {
+  Status get(Buffer& message, Deadline deadline) override {
     return end_.receive_until(message, deadline);
   }
 
   int read_fd_;
-  std::uint64_t number_ = 0;  // for those who count
 
  private:
   StreamEndpoint end_;
 };
 
-class Drops : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    return ++number_ % 100 == 0 ? Status::ok : SoundEnd::put(message, deadline);
-  }
-};
-
-class Doubles : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    if (++number_ % 100 == 0) static_cast<void>(SoundEnd::put(message, deadline));
-    return SoundEnd::put(message, deadline);
-  }
-};
-
-class Reorders : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    if (++number_ % 100 == 0) {
-      held_.assign(message.begin(), message.end());
-      return Status::ok;
-    }
-    const Status status = SoundEnd::put(message, deadline);
-    if (!held_.empty()) static_cast<void>(SoundEnd::put(std::exchange(held_, {}), deadline));
-    return status;
-  }
-  std::vector<std::byte> held_;
-};
-
-// The second half of a message is the one before it.
-class Tears : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    std::vector<std::byte> torn(message.begin(), message.end());
-    const std::size_t half = std::min(torn.size() / 2, before_.size());
-    if (++number_ % 5 == 0)
-      std::copy_n(before_.begin(), half, torn.end() - static_cast<std::ptrdiff_t>(half));
-    before_.assign(message.begin(), message.end());
-    return SoundEnd::put(torn, deadline);
-  }
-  std::vector<std::byte> before_;
-};
-
-class Truncates : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    return SoundEnd::put(message.first(std::min<std::size_t>(message.size(), 65536)), deadline);
-  }
-};
-
-class Hangs : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status get(Buffer& message, Deadline deadline) override {
-    while (number_ == 500) nap(std::chrono::seconds(1));
-    ++number_;
-    return SoundEnd::get(message, deadline);
-  }
-};
-
-class IgnoresDeadlines : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status get(Buffer& message, Deadline) override {
-    return SoundEnd::get(message, Deadline::never());
-  }
-};
-
-class GivesUpAtOnce : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status get(Buffer& message, Deadline deadline) override {
-    return SoundEnd::get(message, deadline.is_never() ? deadline : Deadline::now());
-  }
-};
-
-// What comes just after the deadline is taken and lost.
-class ConsumesInVain : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status get(Buffer& message, Deadline deadline) override {
-    const Status status = SoundEnd::get(message, deadline);
-    const auto moment = Deadline::after(std::chrono::milliseconds(1));
-    if (status == Status::timed_out) static_cast<void>(SoundEnd::get(message, moment));
-    return status;
-  }
-};
-
+// Takes the other side's hanging up for the end, with messages still there.
 class EndsTooEarly : public SoundEnd {
   using SoundEnd::SoundEnd;
   Status get(Buffer& message, Deadline deadline) override {
@@ -150,7 +50,7 @@ class NeverEnds : public SoundEnd {
   }
 };
 
-// Tells its end by a message of its own, at the first endpoint that is closed.
+// Tells its end by a message, when the first of several endpoints is closed.
 class SaysGoodbye : public SoundEnd {
  public:
   using SoundEnd::SoundEnd;
@@ -159,78 +59,11 @@ class SaysGoodbye : public SoundEnd {
  private:
   Status get(Buffer& message, Deadline deadline) override {
     const Status status = ended_ ? Status::closed : SoundEnd::get(message, deadline);
-    ended_ = status == Status::ok && std::ranges::equal(message.bytes(), kGoodbye);
+    ended_ = ended_ || (status == Status::ok && std::ranges::equal(message.bytes(), kGoodbye));
     return ended_ ? Status::closed : status;
   }
   static constexpr std::byte kGoodbye[3] = {std::byte{'b'}, std::byte{'y'}, std::byte{'e'}};
   bool ended_ = false;
-};
-
-class TakesTooBig : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    return message.size() > kMaxMessage ? Status::ok : SoundEnd::put(message, deadline);
-  }
-};
-
-class LosesEmpty : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    return message.empty() ? Status::ok : SoundEnd::put(message, deadline);
-  }
-};
-
-class NeverFull : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    const Status status = SoundEnd::put(message, deadline);
-    return status == Status::timed_out ? Status::ok : status;
-  }
-};
-
-// Sends the message that it refused with the next one.
-class SendsTheRefused : public SoundEnd {
-  using SoundEnd::SoundEnd;
-  Status put(Bytes message, Deadline deadline) override {
-    if (!held_.empty())
-      static_cast<void>(SoundEnd::put(std::exchange(held_, {}), Deadline::never()));
-    const Status status = SoundEnd::put(message, deadline);
-    if (status == Status::timed_out) held_.assign(message.begin(), message.end());
-    return status;
-  }
-  std::vector<std::byte> held_;
-};
-
-// A buffer of one message, which dies with the process.
-class Buffers : public SoundEnd {
- public:
-  using SoundEnd::SoundEnd;
-  ~Buffers() override { write_out(); }
-
- private:
-  Status put(Bytes message, Deadline) override {
-    write_out();
-    held_.assign(message.begin(), message.end());
-    return Status::ok;
-  }
-  void write_out() {
-    if (!held_.empty())
-      static_cast<void>(SoundEnd::put(std::exchange(held_, {}), Deadline::never()));
-  }
-  std::vector<std::byte> held_;
-};
-
-class AlwaysReady : public SoundEnd {
- public:
-  using SoundEnd::SoundEnd;
-  Status ready(Deadline) override { return Status::ok; }
-};
-
-class LeaksDescriptor : public SoundEnd {
- public:
-  LeaksDescriptor(UniqueFd read, UniqueFd write) : SoundEnd(std::move(read), std::move(write)) {
-    static_cast<void>(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  }
 };
 
 template <class End>
@@ -264,102 +97,62 @@ class ForgetsToDrop : public PipeOf<SoundEnd> {
   void drop(int) {}
 };
 
-constexpr char kLeftObject[] = "/ipcbench_broken_pipe";
-
-class LeavesObject : public PipeOf<SoundEnd> {
- public:
-  explicit LeavesObject(const PipeOptions& options) : PipeOf(options) {
-    UniqueFd(shm_open(kLeftObject, O_RDWR | O_CREAT, 0600));
-  }
-};
-
 const Traits kTraits{.summary = "for the test of the tests",
                      .source = "this project",
-                     .max_message = kMaxMessage,
+                     .max_message = SoundCalls::kMaxMessage,
                      .on_kill = "as os_pipe"};
 
-struct Fault {
-  PipeEntry entry;
-  std::string check;  // the one that must find it
-  std::string words;  // in what it says
-  bool with_threads = true;
-};
-
 template <PipeBackend B>
-Fault fault(const char* name, const char* check, const char* words, bool with_threads = true) {
+Broken<PipeEntry> backend(const char* name, const char* check, const char* words,
+                          bool with_threads = true) {
   return {pipe_entry<B>(name, kTraits), check, words, with_threads};
 }
 
-const std::vector<Fault>& faults() {
-  static const std::vector<Fault> all = {
-      fault<PipeOf<Drops>>("Drops", "MessagesArriveInOrder", "was lost"),
-      fault<PipeOf<Doubles>>("Doubles", "MessagesArriveInOrder", "came twice"),
-      fault<PipeOf<Reorders>>("Reorders", "MessagesArriveInOrder", "came out of order"),
-      fault<PipeOf<Hangs>>("Hangs", "MessagesArriveInOrder", "no end"),
-      fault<PipeOf<Tears>>("Tears", "MessagesKeepTheirBoundaries", "torn"),
-      fault<PipeOf<Truncates>>("Truncates", "MessagesKeepTheirBoundaries",
+template <class End>
+Broken<PipeEntry> end(const char* name, const char* check, const char* words,
+                      bool with_threads = true) {
+  return backend<PipeOf<End>>(name, check, words, with_threads);
+}
+
+std::vector<Broken<PipeEntry>> all_broken() {
+  return {
+      end<Drops<SoundEnd>>("Drops", "MessagesArriveInOrder", "was lost"),
+      end<Doubles<SoundEnd>>("Doubles", "MessagesArriveInOrder", "came twice"),
+      end<Reorders<SoundEnd>>("Reorders", "MessagesArriveInOrder", "came out of order"),
+      end<Hangs<SoundEnd>>("Hangs", "MessagesArriveInOrder", "no end"),
+      end<Tears<SoundEnd>>("Tears", "MessagesKeepTheirBoundaries", "torn"),
+      end<Truncates<SoundEnd>>("Truncates", "MessagesKeepTheirBoundaries",
                                "65536 bytes instead of 65537"),
-      fault<PipeOf<LosesEmpty>>("LosesEmpty", "EmptyMessagesArrive", "16 bytes instead of 0"),
-      fault<PipeOf<TakesTooBig>>("TakesTooBig", "TooBigMessageIsRefused", "ok instead of too_big"),
-      fault<PipeOf<NeverFull>>("NeverFull", "FullPipeStopsTheSender", "without end"),
-      fault<PipeOf<SendsTheRefused>>("SendsTheRefused", "FullPipeStopsTheSender", "in place of"),
-      fault<PipeOf<IgnoresDeadlines>>("IgnoresDeadlines", "DeadlinesAreKept", "no end"),
-      fault<PipeOf<GivesUpAtOnce>>("GivesUpAtOnce", "DeadlinesAreKept", "before its deadline"),
-      fault<PipeOf<ConsumesInVain>>("ConsumesInVain", "ShortDeadlinesLoseNothing", "in place of"),
-      fault<PipeOf<AlwaysReady>>("AlwaysReady", "ReadyTellsWhetherAMessageIsThere",
+      end<LosesEmpty<SoundEnd>>("LosesEmpty", "EmptyMessagesArrive", "16 bytes instead of 0"),
+      end<TakesTooBig<SoundEnd>>("TakesTooBig", "TooBigMessageIsRefused", "ok instead of too_big"),
+      end<NeverFull<SoundEnd>>("NeverFull", "FullPipeStopsTheSender", "without end"),
+      end<SendsTheRefused<SoundEnd>>("SendsTheRefused", "FullPipeStopsTheSender", "in place of"),
+      end<IgnoresDeadlines<SoundEnd>>("IgnoresDeadlines", "DeadlinesAreKept", "no end"),
+      end<GivesUpAtOnce<SoundEnd>>("GivesUpAtOnce", "DeadlinesAreKept", "before its deadline"),
+      end<TakesInVain<SoundEnd>>("TakesInVain", "ShortDeadlinesLoseNothing", "in place of"),
+      end<AlwaysReady<SoundEnd>>("AlwaysReady", "ReadyTellsWhetherAMessageIsThere",
                                  "ok instead of timed_out"),
-      fault<PipeOf<EndsTooEarly>>("EndsTooEarly", "EndOfFileFollowsTheLastMessage",
-                                  "closed instead of ok"),
-      fault<PipeOf<NeverEnds>>("NeverEnds", "EndOfFileFollowsTheLastMessage", "no end"),
-      fault<ForgetsToDrop>("ForgetsToDrop", "EndOfFileFollowsTheLastMessage", "no end", false),
-      fault<PipeOf<SaysGoodbye>>("SaysGoodbye", "EndOfFileWaitsForEveryCopy",
-                                 "closed instead of timed_out", false),
-      fault<PipeOf<Buffers>>("Buffers", "KilledSenderLeavesItsMessages", "closed instead of ok",
+      end<EndsTooEarly>("EndsTooEarly", "EndOfFileFollowsTheLastMessage", "closed instead of ok"),
+      end<NeverEnds>("NeverEnds", "EndOfFileFollowsTheLastMessage", "no end"),
+      backend<ForgetsToDrop>("ForgetsToDrop", "EndOfFileFollowsTheLastMessage", "no end", false),
+      end<SaysGoodbye>("SaysGoodbye", "EndOfFileWaitsForEveryCopy", "closed instead of timed_out",
+                       false),
+      end<Buffers<SoundEnd>>("Buffers", "KilledSenderLeavesItsMessages", "closed instead of ok",
                              false),
-      fault<PipeOf<LeaksDescriptor>>("LeaksDescriptor", "NothingIsLeftBehind",
+      end<LeaksDescriptor<SoundEnd>>("LeaksDescriptor", "NothingIsLeftBehind",
                                      "descriptors are left"),
-      fault<LeavesObject>("LeavesObject", "NothingIsLeftBehind", kLeftObject),
+      end<LeavesObject<SoundEnd>>("LeavesObject", "NothingIsLeftBehind", kLeftObject),
   };
-  return all;
 }
 
-struct FaultCase {
-  Fault fault;
-  Peers peers;
-
-  std::string name() const {
-    return fault.entry.name + (peers == Peers::threads ? "_Threads" : "_Processes");
-  }
-  friend std::ostream& operator<<(std::ostream& out, const FaultCase& self) {
-    return out << self.name();
-  }
-};
-
-std::vector<FaultCase> fault_cases() {
-  std::vector<FaultCase> cases;
-  for (const Fault& one : faults()) {
-    if (one.with_threads) cases.push_back({one, Peers::threads});
-    cases.push_back({one, Peers::processes});
-  }
-  return cases;
-}
-
-class BrokenPipe : public testing::TestWithParam<FaultCase> {};
+class BrokenPipe : public testing::TestWithParam<BrokenCase<PipeEntry>> {};
 
 TEST_P(BrokenPipe, IsRejectedByTheCheckThatNamesIt) {
-  const auto& [fault, peers] = GetParam();
-  const auto& checks = pipe_checks();
-  const auto check = std::ranges::find(checks, fault.check, &Check<PipeEntry>::name);
-  ASSERT_NE(check, checks.end());
-  const std::chrono::seconds limit =
-      fault.words == "no end" ? std::chrono::seconds(3) : kCheckLimit;
-  const Verdict wrong = run_check(*check, fault.entry, peers, Peers::processes, limit);
-  shm_unlink(kLeftObject);
-  ASSERT_TRUE(wrong.has_value());
-  EXPECT_THAT(*wrong, testing::HasSubstr(fault.words));
+  EXPECT_THAT(named_verdict(GetParam(), pipe_checks()),
+              testing::HasSubstr(GetParam().broken.words));
 }
 
-INSTANTIATE_TEST_SUITE_P(Processes, BrokenPipe, testing::ValuesIn(fault_cases()),
+INSTANTIATE_TEST_SUITE_P(Processes, BrokenPipe, testing::ValuesIn(broken_cases(all_broken())),
                          [](const auto& one) { return one.param.name(); });
 
 class SoundPipe : public testing::TestWithParam<Case<PipeEntry>> {};
@@ -370,9 +163,8 @@ TEST_P(SoundPipe, PassesEveryCheck) {
   EXPECT_EQ(run_check(check, entry, peers, Peers::processes), std::nullopt);
 }
 
-INSTANTIATE_TEST_SUITE_P(Processes, SoundPipe,
-                         testing::ValuesIn(cases_of(pipe_entry<PipeOf<SoundEnd>>("sound", kTraits),
-                                                    pipe_checks())),
+const PipeEntry kSound = pipe_entry<PipeOf<SoundEnd>>("sound", kTraits);
+INSTANTIATE_TEST_SUITE_P(Processes, SoundPipe, testing::ValuesIn(cases_of(kSound, pipe_checks())),
                          [](const auto& one) { return one.param.name(); });
 
 }  // namespace

@@ -403,16 +403,5 @@ TEST(PipeBackends, AreChosenByNameAmongThoseThatCarrySomething) {
   EXPECT_THROW(Pipe({.backend = "null"}), ValueError);
 }
 
-TEST(PipeBackends, ThatThisMachineLacksAreRefusedWithTheReason) {
-  Traits lacking;
-  lacking.available = [] { return std::optional<std::string>("no pigeons here"); };
-  try {
-    require_usable("pipe", "pigeon", lacking);
-    FAIL() << "a pigeon";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("no pigeons here"));
-  }
-}
-
 }  // namespace
 }  // namespace ipc

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// null: no transport at all; each peer talks to itself. What it takes is the cost of the loops, the check of the
-// payload and the clock, and stands in every throughput and latency of the other backends as well.
-// Kernel objects: none. Wait class: none needed, it never waits. Known limit: it is no pipe.
+// null: no transport at all; each peer talks to itself. What it takes is the cost of the loops, the
+// check of the payload and the clock, and stands in every throughput and latency of the other
+// backends as well. Kernel objects: none. Wait class: none needed, it never waits. Known limit: it
+// is no pipe.
 #include "impl/driver/loop_back.h"
 #include "impl/pipe/backend.h"
 
@@ -19,13 +20,14 @@ class NullPipe {
   std::size_t message_bytes_;
 };
 
-const RegisterPipe<NullPipe> registered("null", {.summary = "no transport: what the loops themselves cost",
-                                                 .source = "this project",
-                                                 .wait_class = WaitClass::spin,
-                                                 .max_message = 0x7fffffff,
-                                                 .waitable = Waitable::slices,
-                                                 .on_kill = "nothing: nobody else is there",
-                                                 .transports = false});
+const RegisterPipe<NullPipe> registered("null",
+                                        {.summary = "no transport: what the loops themselves cost",
+                                         .source = "this project",
+                                         .wait_class = WaitClass::spin,
+                                         .max_message = 0x7fffffff,
+                                         .waitable = Waitable::slices,
+                                         .on_kill = "nothing: nobody else is there",
+                                         .transports = false});
 
 }  // namespace
 }  // namespace ipc

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// os_pipe: a pipe(2) each way (one for a one-way pipe), length-prefixed messages, header and payload in one
-// writev, small messages read ahead.
-// Kernel objects: one or two anonymous pipes. Wait class: block. Source: pipe(7); CPython's Pipe(duplex=False).
-// Limit: an unprivileged user's pipes are limited in size and number (/proc/sys/fs/pipe-*).
+// os_pipe: a pipe(2) each way (one for a one-way pipe), length-prefixed messages, header and
+// payload in one writev, small messages read ahead. Kernel objects: one or two anonymous pipes.
+// Wait class: block. Source: pipe(7); CPython's Pipe(duplex=False). Limit: an unprivileged user's
+// pipes are limited in size and number (/proc/sys/fs/pipe-*).
 #include "impl/pipe/backend.h"
 #include "impl/pipe/stream_endpoint.h"
 

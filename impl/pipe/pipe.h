@@ -26,10 +26,9 @@
 namespace ipc {
 
 struct PipeSpec {
-  bool duplex = true;        // false: the first end receives, the second sends
-  std::string backend = {};  // empty: unix_stream if duplex, else os_pipe, as CPython
-  std::size_t capacity_bytes =
-      64 * 1024;  // asked of each direction, where the backend counts bytes
+  bool duplex = true;                  // false: the first end receives, the second sends
+  std::string backend = {};            // empty: unix_stream if duplex, else os_pipe, as CPython
+  std::size_t capacity_bytes = 65536;  // asked of each direction, where the backend counts bytes
 };
 
 // What is written at one end is read at the other. Throws ValueError for a backend that does not

@@ -30,20 +30,6 @@ class PipeProcesses : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Backends, PipeProcesses,
                          testing::ValuesIn(usable_backends<PipeRegistry>()), backend_name);
 
-// A process whose function is running; killed when the test is left.
-class Running {
- public:
-  explicit Running(std::function<void()> function) : process_(std::move(function)) {
-    process_.start();
-  }
-  ~Running() { process_.kill(); }
-  Process& operator*() { return process_; }
-  Process* operator->() { return &process_; }
-
- private:
-  Process process_;
-};
-
 // What recv gives until the end of file.
 std::vector<Object> all_of(Connection& connection) {
   std::vector<Object> objects;
@@ -54,9 +40,9 @@ std::vector<Object> all_of(Connection& connection) {
   }
 }
 
-std::vector<Object> numbers(int count) {
-  std::vector<Object> result;
-  for (int i = 0; i < count; ++i) result.emplace_back(i);
+std::vector<Object> numbers(std::size_t count) {
+  std::vector<Object> result(count);
+  for (std::size_t i = 0; i < count; ++i) result[i] = i;
   return result;
 }
 
@@ -296,6 +282,25 @@ TEST_P(PipeProcesses, AreWaitedForBesideTheirMessages) {
   EXPECT_THAT(wait({&a, &*child}), testing::ElementsAre(1));  // b is still open here
   b.close();
   EXPECT_THAT(wait({&a, &*child}), testing::ElementsAre(0, 1));
+}
+
+TEST_P(PipeProcesses, WaitOnAfterSignals) {
+  auto [a, b] = duplex();
+  Running child([&mine = b] {
+    survive_interruptions();
+    mine.send("ready");
+    require(mine.recv() == 1, "recv");
+    mine.send("ready");
+    require(mine.poll(kHang), "poll");
+    mine.send(mine.recv());
+    require(wait({&mine}, kHang).size() == 1, "wait");
+  });
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_EQ(a.recv(), i < 3 ? Object("ready") : Object(2));
+    interrupt(*child);
+    a.send(i);
+  }
+  EXPECT_EQ(end_of(*child), 0);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The endpoint of every pipe whose transport is a byte stream: framed messages over a descriptor to read from
-// and one to write to, which may be the same.
+// The endpoint of every pipe whose transport is a byte stream: framed messages over a descriptor to
+// read from and one to write to, which may be the same.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// unix_stream: a socketpair of unix stream sockets, length-prefixed messages, header and payload in one writev,
-// small messages read ahead. A one-way pipe is the same with one direction shut down.
+// unix_stream: a socketpair of unix stream sockets, length-prefixed messages, header and payload in
+// one writev, small messages read ahead. A one-way pipe is the same with one direction shut down.
 // Kernel objects: two sockets. Wait class: block. Source: unix(7); CPython's Pipe().
-// Limit: the send buffer (SO_SNDBUF, at most net.core.wmem_max) is charged about 800 bytes a message on top.
+// Limit: the send buffer (SO_SNDBUF, at most net.core.wmem_max) is charged about 800 bytes a
+// message on top.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -31,7 +32,8 @@ class UnixStream {
     }
     int granted = 0;
     socklen_t length = sizeof granted;
-    if (getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &granted, &length) != 0) throw_errno("SO_SNDBUF");
+    if (getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &granted, &length) != 0)
+      throw_errno("SO_SNDBUF");
     capacity_bytes_ = static_cast<std::size_t>(granted);
     if (!options.duplex) {
       shutdown(ends[0], SHUT_WR);
@@ -56,8 +58,9 @@ const RegisterPipe<UnixStream> registered(
      .source = "unix(7); CPython's Pipe()",
      .wait_class = WaitClass::block,
      .max_message = kMaxFrame,
-     .on_kill = "end of file after the messages already sent; peer_died first if the killed one had "
-                "messages unread; corrupt if killed inside a message"});
+     .on_kill =
+         "end of file after the messages already sent; peer_died first if the killed one had "
+         "messages unread; corrupt if killed inside a message"});
 
 }  // namespace
 }  // namespace ipc

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 namespace ipc {
 namespace {
@@ -23,12 +24,10 @@ void poll_all(std::vector<pollfd>& entries, Deadline deadline) {
   }
 }
 
-template <class Key, class Range>
-void refuse_duplicates(const Range& keys, const Key& none) {
-  std::vector<Key> sorted(keys.begin(), keys.end());
-  std::erase(sorted, none);
-  std::ranges::sort(sorted);
-  if (std::ranges::adjacent_find(sorted) != sorted.end()) {
+template <class Key>
+void refuse_duplicates(std::vector<Key> keys) {
+  std::sort(keys.begin(), keys.end());
+  if (std::adjacent_find(keys.begin(), keys.end()) != keys.end()) {
     throw ValueError("wait: the same object was given twice");
   }
 }
@@ -44,16 +43,19 @@ std::vector<std::size_t> wait(std::span<const WaitObject> objects, Timeout timeo
   if (objects.empty() && deadline.is_never())
     throw ValueError("wait: there is nothing to wait for");
   std::vector<pollfd> entries;
+  std::vector<int> descriptors;
+  std::vector<Connection*> connections;
   bool in_slices = false;
   for (const WaitObject& object : objects) {
     const int fd = object.descriptor();
-    const bool sender = object.connection_ != nullptr && !object.is_receiver();
-    entries.push_back({fd, static_cast<short>(sender ? 0 : POLLIN), 0});
-    in_slices = in_slices || (fd < 0 && !sender);
+    const bool is_sender = object.connection_ != nullptr && !object.is_receiver();
+    entries.push_back({fd, static_cast<short>(is_sender ? 0 : POLLIN), 0});
+    if (fd >= 0) descriptors.push_back(fd);
+    if (object.connection_ != nullptr) connections.push_back(object.connection_);
+    in_slices = in_slices || (fd < 0 && !is_sender);
   }
-  refuse_duplicates<int>(entries | std::views::transform(&pollfd::fd), -1);
-  refuse_duplicates<Connection*>(objects | std::views::transform(&WaitObject::connection_),
-                                 nullptr);
+  refuse_duplicates(std::move(descriptors));
+  refuse_duplicates(std::move(connections));
 
   for (;;) {
     std::vector<std::size_t> ready;

@@ -7,6 +7,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +18,7 @@
 #include "impl/os/stream.h"
 #include "impl/pipe/backend.h"
 #include "impl/pipe/pipe.h"
+#include "impl/pipe/shared_pipe.h"
 #include "impl/process/testing.h"
 
 namespace ipc {
@@ -106,6 +111,57 @@ TEST_P(Wait, MixesConnectionsWithDescriptors) {
   EXPECT_THAT(wait({&a, raw.read.get()}), ElementsAre(1));
   b.send(1);
   EXPECT_THAT(wait({&a, raw.read.get()}), ElementsAre(0, 1));
+}
+
+// A pipe without descriptors, within one process.
+class Mailboxes {
+ public:
+  explicit Mailboxes(const PipeOptions&) {}
+
+  class End {
+   public:
+    End(Mailboxes& pipe, int side) : pipe_(pipe), side_(static_cast<std::size_t>(side)) {}
+    Status send(std::span<const std::byte>) {
+      ++pipe_.messages_.at(1 - side_);
+      return Status::ok;
+    }
+    Status receive(Buffer&) {
+      --pipe_.messages_.at(side_);
+      return Status::ok;
+    }
+    Status send_until(std::span<const std::byte> message, Deadline) { return send(message); }
+    Status receive_until(Buffer& message, Deadline) { return receive(message); }
+    Status ready(Deadline) {
+      return pipe_.messages_.at(side_) > 0 ? Status::ok : Status::timed_out;
+    }
+
+   private:
+    Mailboxes& pipe_;
+    std::size_t side_;
+  };
+  std::unique_ptr<End> open(int side) { return std::make_unique<End>(*this, side); }
+  void drop(int) {}
+  std::size_t capacity_bytes() const { return 0; }
+
+ private:
+  std::array<std::atomic<int>, 2> messages_{};
+};
+
+TEST(WaitInSlices, SeesMessagesOfAPipeWithoutADescriptor) {
+  const auto pipe = std::make_shared<SharedPipe>(
+      "mailboxes", std::make_unique<PipeAdapter<Mailboxes>>(PipeOptions{}));
+  Connection a(pipe, 0, true, true);
+  Connection b(pipe, 1, true, true);
+  EXPECT_THROW(a.fileno(), Error);
+  EXPECT_THAT(wait({&a, &b}, 0.02), IsEmpty());
+  const PipeEnds raw = make_pipe(4096);
+  std::thread sender([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    b.send(1);
+  });
+  EXPECT_THAT(wait({&b, &a, raw.read.get()}), ElementsAre(1));
+  sender.join();
+  EXPECT_THROW(wait({&a, &a}), ValueError);
 }
 
 TEST(WaitForDescriptors, RefusesWhatIsNone) {

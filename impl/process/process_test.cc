@@ -21,19 +21,9 @@
 namespace ipc {
 namespace {
 
-// Runs until somebody ends it; killed when the test is left.
-class Endless {
- public:
-  Endless() { process_.start(); }
-  ~Endless() { process_.kill(); }
-  Process& operator*() { return process_; }
-  Process* operator->() { return &process_; }
-
- private:
-  Process process_{[] {
-    for (;;) pause();
-  }};
-};
+[[noreturn]] void run_for_ever() {
+  for (;;) pause();
+}
 
 std::optional<int> exitcode_of(std::function<void()> function) {
   Process child{std::move(function)};
@@ -43,7 +33,7 @@ std::optional<int> exitcode_of(std::function<void()> function) {
 
 TEST(Processes, RunTheirFunctionInAnotherProcess) {
   auto [here, there] = Pipe(false);
-  Process child{[&] { there.send(getpid()); }};
+  Process child{[&out = there] { out.send(getpid()); }};
   child.start();
   EXPECT_EQ(here.recv<pid_t>(), child.pid());
   EXPECT_NE(child.pid(), getpid());
@@ -65,7 +55,7 @@ TEST(Processes, HaveNoPidNoExitcodeAndNoLifeBeforeStart) {
 }
 
 TEST(Processes, AreJoinedAsOftenAsOneLikes) {
-  Endless child;
+  Running child(run_for_ever);
   EXPECT_TRUE(child->is_alive());
   EXPECT_FALSE(child->join(0));
   EXPECT_FALSE(child->join(-1));
@@ -115,10 +105,10 @@ TEST(Processes, PrintAnUncaughtExceptionAndEndWithOne) {
 
 TEST(Processes, MayHandleTerminateThemselves) {
   auto [here, there] = Pipe(false);
-  Process child{[&] {
+  Process child{[&out = there] {
     signal(SIGTERM, [](int) { _exit(7); });
-    there.send(true);
-    for (;;) pause();
+    out.send(true);
+    run_for_ever();
   }};
   child.start();
   EXPECT_TRUE(here.recv<bool>());
@@ -137,10 +127,10 @@ TEST(Processes, StartOnlyOnce) {
 TEST(Processes, AreNamedByTheirNumberInTheFamily) {
   const Process first;
   auto [here, there] = Pipe(false);
-  Process second{[&] {
-    there.send(Process{}.name());
-    there.send(Process{{}, "reader"}.name());
-    there.send(Process{}.name());
+  Process second{[&out = there] {
+    out.send(Process{}.name());
+    out.send(Process{{}, "reader"}.name());
+    out.send(Process{}.name());
   }};
   second.start();
   EXPECT_THAT(first.name(), testing::MatchesRegex("Process-[0-9]+"));
@@ -183,7 +173,7 @@ TEST(Processes, KeepTheirChangesToThemselves) {
 }
 
 TEST(Processes, AreUsedOnlyByTheirMaker) {
-  auto sibling = std::make_unique<Endless>();
+  auto sibling = std::make_unique<Running>(run_for_ever);
   Process other{[&] {
     const auto refused = [&](auto call) {
       try {
@@ -204,9 +194,7 @@ TEST(Processes, AreUsedOnlyByTheirMaker) {
 }
 
 TEST(Processes, SurviveTheDestructionOfACopyInAnotherProcess) {
-  Process sibling{[] {
-    for (;;) pause();
-  }};
+  Process sibling{run_for_ever};
   sibling.start();
   EXPECT_EQ(exitcode_of([&] { Process(std::move(sibling)); }), 0);
   EXPECT_TRUE(sibling.is_alive());
@@ -224,7 +212,7 @@ TEST(Processes, TakeTheirFunctionFromTheParent) {
 }
 
 TEST(Processes, ReportTheirEndToAWaiter) {
-  Endless child;
+  Running child(run_for_ever);
   EXPECT_THAT(wait({&*child}, kBrief), testing::IsEmpty());
   child->kill();
   EXPECT_THAT(wait({&*child}, kHang), testing::ElementsAre(0));

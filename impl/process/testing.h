@@ -3,9 +3,15 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "impl/process/process.h"
@@ -41,6 +47,37 @@ inline std::optional<int> end_of(Process& process) {
     return std::nullopt;
   }
   return process.exitcode();
+}
+
+// A process whose function is running; killed when the test is left.
+class Running {
+ public:
+  explicit Running(std::function<void()> function) : process_(std::move(function)) {
+    process_.start();
+  }
+  ~Running() { process_.kill(); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  Process& operator*() { return process_; }
+  Process* operator->() { return &process_; }
+
+ private:
+  Process process_;
+};
+
+// In the parent: signals that interrupt whatever the child waits in. The child must have called
+// survive_interruptions.
+inline void interrupt(Process& process) {
+  for (int i = 0; i < 20; ++i) {
+    ::kill(process.pid().value(), SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+inline void survive_interruptions() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};  // without SA_RESTART
+  sigaction(SIGUSR1, &action, nullptr);
 }
 
 }  // namespace ipc

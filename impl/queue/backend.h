@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What the implementer of a queue backend includes: the contract, and RegisterQueue.
 //
-// A queue carries messages from any number of producers to any number of consumers, each message to exactly
-// one. A backend object is constructed before the processes that use it exist; it owns the descriptors, mapping
-// or names, fork copies it, and in each process it outlives the endpoints opened there. Every process may put
-// and get. An endpoint may be used by several threads at once; after fork the child opens its own.
+// A queue carries messages from any number of producers to any number of consumers, each message to
+// exactly one. A backend object is constructed before the processes that use it exist; it owns the
+// descriptors, mapping or names, fork copies it, and in each process it outlives the endpoints
+// opened there. Every process may put and get. An endpoint may be used by several threads at once;
+// after fork the child opens its own.
 //
-// Messages arrive whole, each exactly once, also empty ones; those of one producer in its order. There is no end
-// of stream: a receive waits although all producers are gone. Sends wait when the queue is full. A process killed
-// between messages disturbs nobody. Nothing is left behind when the last process ends, however.
+// Messages arrive whole, each exactly once, also empty ones; those of one producer in its order.
+// There is no end of stream: a receive waits although all producers are gone. Sends wait when the
+// queue is full. A process killed between messages disturbs nobody. Nothing is left behind when the
+// last process ends, however.
 #pragma once
 
 #include <concepts>
@@ -27,26 +29,28 @@
 namespace ipc {
 
 struct QueueOptions {
-  std::uint32_t max_items = 0;             // 0: the backend's own bound. Used where Traits::capacity is items
+  std::uint32_t max_items = 0;  // 0: the backend's own bound. Used where Traits::capacity is items
   std::size_t capacity_bytes = 64 * 1024;  // asked, where Traits::capacity is bytes
   std::size_t message_bytes = 0;           // the largest message that will be sent, 0 if not known
 };
 
-// Must: throw std::system_error from the constructor if set-up fails; report the capacity that was achieved.
-// May: send_until and receive_until finish a message that has begun, whatever the deadline.
-// With Traits::capacity of items, also `std::uint32_t size()`: items sent and not yet received.
+// Must: throw std::system_error from the constructor if set-up fails; report the capacity that was
+// achieved. May: send_until and receive_until finish a message that has begun, whatever the
+// deadline. With Traits::capacity of items, also `std::uint32_t size()`: items sent and not yet
+// received.
 template <class B>
-concept QueueBackend =
-    std::constructible_from<B, const QueueOptions&> && requires(B backend, const B& constant) {
-      requires Endpoint<typename decltype(backend.open())::element_type>;
-      { constant.capacity_bytes() } -> std::same_as<std::size_t>;
-    };
+concept QueueBackend = std::constructible_from<B, const QueueOptions&> &&
+    requires(B backend, const B& constant) {
+  requires Endpoint<typename decltype(backend.open())::element_type>;
+  { constant.capacity_bytes() } -> std::same_as<std::size_t>;
+};
 
 class AnyQueue {
  public:
   virtual ~AnyQueue() = default;
   virtual std::unique_ptr<AnyEndpoint> open() = 0;
-  virtual std::size_t capacity_bytes() const = 0;  // 0 when the bound is in items and no size was promised
+  virtual std::size_t capacity_bytes()
+      const = 0;  // 0 when the bound is in items and no size was promised
   // Items sent and not yet received, by all processes; nothing where the backend does not count.
   virtual std::optional<std::uint32_t> size() const = 0;
 };
@@ -88,7 +92,8 @@ QueueEntry queue_entry(std::string name, Traits traits) {
           [](const QueueOptions& options) { return std::make_unique<QueueAdapter<B>>(options); }};
 }
 
-// The last statement of a backend's file: `const RegisterQueue<PipeLocked> registered("pipe_locked", {...});`
+// The last statement of a backend's file: `const RegisterQueue<PipeLocked>
+// registered("pipe_locked", {...});`
 template <QueueBackend B>
 struct RegisterQueue {
   RegisterQueue(std::string name, Traits traits) {

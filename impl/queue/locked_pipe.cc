@@ -35,14 +35,16 @@ bool LockedPipe::between_frames() const {
 }
 
 Status LockedPipe::send(std::span<const std::byte> message, Deadline deadline) {
+  if (message.size() > kMaxFrame) return Status::too_big;
   for (;;) {
     const RobustMutex::Taken taken = state_->writing.lock(deadline);
     if (taken == RobustMutex::Taken::timed_out) return Status::timed_out;
     // Up to PIPE_BUF a frame is written whole or not at all.
     if (taken == RobustMutex::Taken::owner_died && state_->frame_bytes > PIPE_BUF) state_->torn = 1;
     if (state_->torn != 0) settle_torn();
-    if (state_->torn == 0) break;
+    if (state_->torn == 0 && !broken()) break;
     state_->writing.unlock();
+    if (broken()) return Status::corrupt;
     if (deadline.passed()) return Status::timed_out;
     futex_wait(state_->torn, 1, deadline.within(kLook));
   }
@@ -53,8 +55,8 @@ Status LockedPipe::send(std::span<const std::byte> message, Deadline deadline) {
   return status;
 }
 
-// With nothing in the pipe and no reader inside a frame, the dead writer's frame was complete after all. A reader
-// inside a frame finds out by itself (read_body). REQUIRES: `writing` is held.
+// With nothing in the pipe and no reader inside a frame, the dead writer's frame was complete after
+// all. A reader inside a frame finds out by itself (read_body). REQUIRES: `writing` is held.
 void LockedPipe::settle_torn() {
   if (waiting(pipe_.read.get()) == 0 && between_frames()) state_->torn = 0;
 }
@@ -64,9 +66,10 @@ Status LockedPipe::receive(Buffer& message, Deadline deadline) {
     const RobustMutex::Taken taken = state_->reading.lock(deadline);
     if (taken == RobustMutex::Taken::timed_out) return Status::timed_out;
     if (taken == RobustMutex::Taken::owner_died && !between_frames()) state_->broken = true;
-    const Status status = state_->broken ? Status::corrupt : read_locked(message, deadline);
+    const Status status = broken() ? discard() : read_locked(message, deadline);
     state_->reading.unlock();
-    if (status != Status::peer_died) return status;  // else a torn frame was dropped: wait for the next
+    if (status != Status::peer_died)
+      return status;  // else a torn frame was dropped: wait for the next
   }
 }
 
@@ -75,44 +78,61 @@ Status LockedPipe::read_locked(Buffer& message, Deadline deadline) {
   if (!deadline.is_never()) {
     if (Status s = ready(deadline); s != Status::ok) return s;
   }
-  if (Status s = read_exactly(pipe_.read.get(), state_->header, kFrameHeader); s != Status::ok) return s;
-  const std::int64_t length = decode_frame_header(state_->header);
-  Status status = Status::corrupt;
-  if (length >= 0) {
-    message.resize(static_cast<std::size_t>(length));
-    status = read_body(message);
+  ssize_t first;
+  do {
+    first = read(pipe_.read.get(), state_->header, kFrameHeader);
+  } while (first < 0 && errno == EINTR);
+  if (first <= 0) return Status::system_error;
+  // The length of a long frame may come in two parts: the kernel first fills its last page with
+  // what the frame is longer than whole pages.
+  const auto got = static_cast<std::size_t>(first);
+  Status status = read_rest(state_->header + got, kFrameHeader - got);
+  if (status == Status::ok) {
+    const std::int64_t length = decode_frame_header(state_->header);
+    status = Status::corrupt;
+    if (length >= 0) {
+      message.resize(static_cast<std::size_t>(length));
+      status = read_body(message);
+    }
   }
-  state_->broken = status == Status::corrupt;
+  if (status == Status::corrupt) state_->broken = true;
   std::fill_n(state_->header, kFrameHeader, kNoFrame);
   return status;
 }
 
-// peer_died: the writer is dead, its frame was dropped. REQUIRES: `reading` is held.
+// As read_rest, of which a frame that was written in one piece has no need.
 Status LockedPipe::read_body(Buffer& message) {
+  if (kFrameHeader + message.size() > PIPE_BUF) return read_rest(message.data(), message.size());
+  return read_exactly(pipe_.read.get(), message.data(), message.size());
+}
+
+// Reads on in a frame that has begun. peer_died: its writer is dead, the frame was dropped.
+// REQUIRES: `reading` is held.
+Status LockedPipe::read_rest(std::byte* to, std::size_t size) {
   const int fd = pipe_.read.get();
-  if (kFrameHeader + message.size() <= PIPE_BUF) return read_exactly(fd, message.data(), message.size());
   std::size_t got = 0;
-  while (got < message.size()) {
+  while (got < size) {
     const int events = poll_until(fd, POLLIN, Deadline::after(kLook));
     if (events < 0) return Status::system_error;
     if (events == 0) {
       if (drop_torn_frame()) return Status::peer_died;
       continue;
     }
-    const ssize_t n = read(fd, message.data() + got, message.size() - got);
+    const ssize_t n = read(fd, to + got, size - got);
     if (n < 0 && errno != EINTR) return Status::system_error;
     if (n > 0) got += static_cast<std::size_t>(n);
   }
   return Status::ok;
 }
 
-// True when the writer of the frame being read is dead; the pipe is empty then, and writers may go on.
-// REQUIRES: `reading` is held, and the pipe gave nothing for a while.
+// True when the writer of the frame being read is dead; the pipe is empty then, and writers may go
+// on. REQUIRES: `reading` is held, and the pipe gave nothing for a while.
 bool LockedPipe::drop_torn_frame() {
   const RobustMutex::Taken taken = state_->writing.lock(Deadline::now());
   if (taken == RobustMutex::Taken::timed_out) return false;  // somebody is writing
   const bool dead = taken == RobustMutex::Taken::owner_died || state_->torn != 0;
-  // Nobody writes while we hold the lock, so what came meanwhile is the rest of a frame that was finished.
+  // Nobody writes while we hold the lock, so what came meanwhile is the rest of a frame that was
+  // finished.
   const bool torn = dead && waiting(pipe_.read.get()) == 0;
   if (torn) {
     state_->torn = 0;
@@ -126,7 +146,19 @@ bool LockedPipe::drop_torn_frame() {
   return torn;
 }
 
+// Takes what is there out of a broken pipe. REQUIRES: `reading` is held.
+Status LockedPipe::discard() {
+  std::byte dropped[PIPE_BUF];
+  for (std::size_t left = waiting(pipe_.read.get()); left != 0;) {
+    const ssize_t n = read(pipe_.read.get(), dropped, std::min(left, sizeof dropped));
+    if (n <= 0) break;
+    left -= static_cast<std::size_t>(n);
+  }
+  return Status::corrupt;
+}
+
 Status LockedPipe::ready(Deadline deadline) const {
+  if (broken()) return Status::ok;
   const int events = poll_until(pipe_.read.get(), POLLIN, deadline);
   if (events > 0) return Status::ok;
   return events == 0 ? Status::timed_out : Status::system_error;

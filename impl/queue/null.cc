@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// null: no transport at all; each peer talks to itself. What it takes is the cost of the loops, the check of the
-// payload and the clock, and stands in every throughput and latency of the other backends as well.
-// Kernel objects: none. Wait class: none needed, it never waits. Known limit: it is no queue.
+// null: no transport at all; each peer talks to itself. What it takes is the cost of the loops, the
+// check of the payload and the clock, and stands in every throughput and latency of the other
+// backends as well. Kernel objects: none. Wait class: none needed, it never waits. Known limit: it
+// is no queue.
 #include "impl/driver/loop_back.h"
 #include "impl/queue/backend.h"
 
@@ -18,13 +19,14 @@ class NullQueue {
   std::size_t message_bytes_;
 };
 
-const RegisterQueue<NullQueue> registered("null", {.summary = "no transport: what the loops themselves cost",
-                                                   .source = "this project",
-                                                   .wait_class = WaitClass::spin,
-                                                   .max_message = 0x7fffffff,
-                                                   .waitable = Waitable::slices,
-                                                   .on_kill = "nothing: nobody else is there",
-                                                   .transports = false});
+const RegisterQueue<NullQueue> registered(
+    "null", {.summary = "no transport: what the loops themselves cost",
+             .source = "this project",
+             .wait_class = WaitClass::spin,
+             .max_message = 0x7fffffff,
+             .waitable = Waitable::slices,
+             .on_kill = "nothing: nobody else is there",
+             .transports = false});
 
 }  // namespace
 }  // namespace ipc

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// pipe_feeder: pipe_locked, plus a semaphore of free slots and, in each producing process, a buffer and a thread that
-// writes it to the pipe: a put waits for a slot only. The design of CPython's Queue, with a kill-safe pipe.
-// Kernel objects: one anonymous pipe, two anonymous shared pages, one thread a producer. Wait class: block.
-// Source: CPython 3.11 Lib/multiprocessing/queues.py. Limit: what is in the buffer of a killed process is lost, its
-// slots stay taken, and a message is visible to receivers only some time after its put.
+// pipe_feeder: pipe_locked, plus a semaphore of free slots and, in each producing process, a buffer
+// and a thread that writes it to the pipe: a put waits for a slot only. The design of CPython's
+// Queue, with a kill-safe pipe. Kernel objects: one anonymous pipe, two anonymous shared pages, one
+// thread a producer. Wait class: block. Source: CPython 3.11 Lib/multiprocessing/queues.py. Limit:
+// what is in the buffer of a killed process is lost, its slots stay taken, and a message is visible
+// to receivers only some time after its put.
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -96,26 +97,35 @@ class PipeFeeder {
     ~End() {
       outbox_->end(abandoned_);
       if (!feeder_.joinable()) return;
-      // An abandoned feeder may be stuck in a full pipe for ever: it keeps what it uses alive itself.
+      // An abandoned feeder may be stuck in a full pipe for ever: it keeps what it uses alive
+      // itself.
       abandoned_ ? feeder_.detach() : feeder_.join();
     }
 
-    Status send(std::span<const std::byte> message) { return send_until(message, Deadline::never()); }
+    Status send(std::span<const std::byte> message) {
+      return send_until(message, Deadline::never());
+    }
     Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > kMaxFrame) return Status::too_big;
       if (!queue_.slots_->acquire(deadline)) return Status::timed_out;
-      std::call_once(started_, [this] {
-        feeder_ = std::thread([outbox = outbox_] { outbox->feed(); });
-      });
+      if (queue_.pipe_->broken()) {
+        queue_.slots_->release(queue_.max_items_);
+        return Status::corrupt;
+      }
+      std::call_once(started_,
+                     [this] { feeder_ = std::thread([outbox = outbox_] { outbox->feed(); }); });
       outbox_->push(message);
       return Status::ok;
     }
 
     Status receive_until(Buffer& message, Deadline deadline) {
       const Status status = queue_.pipe_->receive(message, deadline);
-      if (status == Status::ok) queue_.slots_->release(queue_.max_items_);
+      // What is corrupt gives slots back as well, or a sender would wait for one for ever.
+      if (status == Status::ok || status == Status::corrupt) {
+        queue_.slots_->release(queue_.max_items_);
+      }
       return status;
     }
 
@@ -157,7 +167,8 @@ const RegisterQueue<PipeFeeder> registered(
      .producers = kMany,
      .consumers = kMany,
      .order = "first in, first out of each producer",
-     .on_kill = "as pipe_locked; what the killed process had buffered is lost, its slots stay taken"});
+     .on_kill =
+         "as pipe_locked; what the killed process had buffered is lost, its slots stay taken"});
 
 }  // namespace
 }  // namespace ipc

@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
+#include <deque>
 #include <map>
 #include <string>
 #include <thread>
@@ -26,20 +27,6 @@ class QueueProcesses : public testing::TestWithParam<std::string> {
 
 INSTANTIATE_TEST_SUITE_P(Backends, QueueProcesses,
                          testing::ValuesIn(usable_backends<QueueRegistry>()), backend_name);
-
-// A process whose function is running; killed when the test is left.
-class Running {
- public:
-  explicit Running(std::function<void()> function) : process_(std::move(function)) {
-    process_.start();
-  }
-  ~Running() { process_.kill(); }
-  Process& operator*() { return process_; }
-  Process* operator->() { return &process_; }
-
- private:
-  Process process_;
-};
 
 const std::string kLarge(1 << 20, 'x');  // more than a pipe holds
 
@@ -115,23 +102,23 @@ TEST_P(QueueProcesses, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {
   using Item = std::pair<int, int>;
   Queue<Item> queue(50, GetParam());
   Queue<std::map<int, std::vector<int>>> results;
-  std::vector<std::unique_ptr<Running>> writers;
-  std::vector<std::unique_ptr<Running>> readers;
+  std::deque<Running> writers;
+  std::deque<Running> readers;
   for (int producer = 0; producer < producers; ++producer) {
-    writers.push_back(std::make_unique<Running>([&queue, producer] {
+    writers.emplace_back([&queue, producer] {
       for (int i = 0; i < kItems; ++i) queue.put({producer, i});
-    }));
+    });
   }
   for (int consumer = 0; consumer < consumers; ++consumer) {
-    readers.push_back(std::make_unique<Running>([&] {
+    readers.emplace_back([&] {
       std::map<int, std::vector<int>> mine;
       for (Item item = queue.get(); item.first >= 0; item = queue.get()) {
         mine[item.first].push_back(item.second);
       }
       results.put(mine);
-    }));
+    });
   }
-  for (auto& writer : writers) EXPECT_EQ(end_of(**writer), 0);
+  for (auto& writer : writers) EXPECT_EQ(end_of(*writer), 0);
   for (int i = 0; i < consumers; ++i) queue.put({-1, 0});  // a marker for each
   std::map<int, std::vector<int>> all;
   for (int i = 0; i < consumers; ++i) {
@@ -140,7 +127,7 @@ TEST_P(QueueProcesses, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {
       all[producer].insert(all[producer].end(), items.begin(), items.end());
     }
   }
-  for (auto& reader : readers) EXPECT_EQ(end_of(**reader), 0);
+  for (auto& reader : readers) EXPECT_EQ(end_of(*reader), 0);
   ASSERT_EQ(all.size(), static_cast<std::size_t>(producers));
   for (auto& [producer, items] : all) {
     std::ranges::sort(items);
@@ -192,16 +179,16 @@ TEST_P(QueueProcesses, InheritNoItemsThatTheirParentHasNotDelivered) {
     for (int i = 0; i < 3; ++i) queue.put(kLarge);
   });
   while (queue.empty()) std::this_thread::yield();  // a writer is at work
-  std::vector<std::unique_ptr<Running>> children;
+  std::deque<Running> children;
   for (int i = 0; i < 10; ++i) {
-    children.push_back(std::make_unique<Running>([&] { queue.put("from a child"); }));
+    children.emplace_back([&] { queue.put("from a child"); });
   }
   std::map<std::string, int> received;
   for (int i = 0; i < 13; ++i) ++received[queue.get(true, kHang)];
   EXPECT_THAT(received, testing::UnorderedElementsAre(testing::Pair(kLarge, 3),
                                                       testing::Pair("from a child", 10)));
   putter.join();
-  for (auto& child : children) EXPECT_EQ(end_of(**child), 0);
+  for (auto& child : children) EXPECT_EQ(end_of(*child), 0);
   EXPECT_EQ(queue.qsize(), 0u);
 }
 
@@ -233,19 +220,19 @@ TEST_P(QueueProcesses, ReturnALargeObject) {
 
 TEST_P(QueueProcesses, JoinWhenEveryTaskIsDone) {
   JoinableQueue<int> queue(4, GetParam());
-  std::vector<std::unique_ptr<Running>> workers;
+  std::deque<Running> workers;
   for (int i = 0; i < std::min(2, traits().consumers); ++i) {
-    workers.push_back(std::make_unique<Running>([&] {
+    workers.emplace_back([&] {
       while (queue.get() >= 0) queue.task_done();
       queue.task_done();
-    }));
+    });
   }
   for (int i = 0; i < 300; ++i) queue.put(i);
   queue.join();
   for (std::size_t i = 0; i < workers.size(); ++i) queue.put(-1);
   queue.join();
   EXPECT_EQ(queue.qsize(), 0u);
-  for (auto& worker : workers) EXPECT_EQ(end_of(**worker), 0);
+  for (auto& worker : workers) EXPECT_EQ(end_of(*worker), 0);
 }
 
 TEST_P(QueueProcesses, WaitInJoinForTheLastTask) {
@@ -267,6 +254,25 @@ TEST_P(QueueProcesses, NeedNeitherSlotsNorTimesForASimpleQueue) {
   });
   for (int i = 0; i < 5000; ++i) ASSERT_EQ(queue.get(), i);
   EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(end_of(*child), 0);
+}
+
+TEST_P(QueueProcesses, WaitOnAfterSignals) {
+  Queue<int> there(1, GetParam());
+  Queue<int> back(1, GetParam());
+  Running child([&] {
+    survive_interruptions();
+    back.put(1);
+    require(there.get() == 7, "the item");
+    back.put(2);  // waits for the slot
+  });
+  while (!back.full()) std::this_thread::yield();
+  interrupt(*child);
+  there.put(7);
+  while (!there.empty() || there.qsize() != 0) std::this_thread::yield();
+  interrupt(*child);
+  EXPECT_EQ(back.get(), 1);
+  EXPECT_EQ(back.get(true, kHang), 2);
   EXPECT_EQ(end_of(*child), 0);
 }
 

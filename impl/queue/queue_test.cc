@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
+#include <deque>
 #include <map>
 #include <string>
 #include <thread>
@@ -212,13 +214,13 @@ TEST_P(QueueThreads, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {
   using Item = std::pair<int, int>;
   Queue<Item> queue(50, GetParam());
   std::vector<std::map<int, std::vector<int>>> taken(static_cast<std::size_t>(consumers));
-  std::vector<std::thread> threads;
+  std::deque<std::thread> threads;
   for (int producer = 0; producer < producers; ++producer) {
     threads.emplace_back([&queue, producer] {
       for (int i = 0; i < kItems; ++i) queue.put({producer, i});
     });
   }
-  std::vector<std::thread> takers;
+  std::deque<std::thread> takers;
   for (auto& mine : taken) {
     takers.emplace_back([&] {
       for (Item item = queue.get(); item.first >= 0; item = queue.get()) {
@@ -263,7 +265,7 @@ TEST_P(QueueThreads, JoinWhenEveryTaskIsDone) {
   constexpr int kTasks = 500;
   JoinableQueue<int> queue(10, GetParam());
   std::atomic<int> done = 0;
-  std::vector<std::thread> workers;
+  std::deque<std::thread> workers;
   for (int i = 0; i < std::min(2, traits().consumers); ++i) {
     workers.emplace_back([&] {
       while (queue.get() >= 0) {
@@ -321,7 +323,7 @@ TEST(LockedQueue, IsFullWhenItsPipeIs) {
 
 TEST(QueueBackends, AreChosenByNameAmongThoseThatCarrySomething) {
   try {
-    Queue<int>(0, "carrier_pigeon");
+    const Queue<int> queue(0, "carrier_pigeon");
     FAIL() << "a pigeon";
   } catch (const ValueError& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("carrier_pigeon"));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A mutual-exclusion lock between processes that outlives the death of its holder: the kernel hands it to the
-// next one, who is told. It lives in shared memory, is constructed before the processes that use it, and is
-// held by a thread: only the thread that locked it may unlock it. Not recursive.
+// A mutual-exclusion lock between processes that outlives the death of its holder: the kernel hands
+// it to the next one, who is told. It lives in shared memory, is constructed before the processes
+// that use it, and is held by a thread: only the thread that locked it may unlock it. Not
+// recursive.
 #pragma once
 
 #include <pthread.h>

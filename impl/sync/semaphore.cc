@@ -16,7 +16,8 @@ bool Semaphore::acquire(Deadline deadline) {
       }
     }
     if (deadline.passed()) return false;
-    // seq_cst on both sides: either release() sees this waiter, or the futex call sees the new value.
+    // seq_cst on both sides: either release() sees this waiter, or the futex call sees the new
+    // value.
     waiters_.fetch_add(1, std::memory_order_seq_cst);
     futex_wait(value_, 0, deadline.within(kRecheck));
     waiters_.fetch_sub(1, std::memory_order_relaxed);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A counting semaphore between processes, on a futex. It lives in shared memory and is constructed before the
-// processes that use it; any process or thread may acquire and release. A waiter may be killed: it costs
-// the others at most kRecheck, never a wake-up. No order among waiters.
+// A counting semaphore between processes, on a futex. It lives in shared memory and is constructed
+// before the processes that use it; any process or thread may acquire and release. A waiter may be
+// killed: it costs the others at most kRecheck, never a wake-up. No order among waiters.
 #pragma once
 
 #include <atomic>

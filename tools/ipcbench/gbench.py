@@ -57,7 +57,15 @@ def read_result(path: Path, series: str) -> tuple[dict[str, Any], dict[str, Any]
         if column in columns:
             columns[column] = int(columns[column])
     columns["latency_kind"] = row.get("label") or None
-    return columns, context
+    return columns, _anonymous(context)
+
+
+def _anonymous(context: dict[str, Any]) -> dict[str, Any]:
+    """The context without what says where and on whose machine it was: runs are published."""
+    kept = {key: value for key, value in context.items() if key != "host_name"}
+    if "executable" in kept:
+        kept["executable"] = Path(kept["executable"]).name
+    return kept
 
 
 def write_benchmark(rundir: RunDir) -> Path:

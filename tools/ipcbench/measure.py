@@ -29,7 +29,7 @@ from .rundir import SCHEMA, RunDir
 from .series import parse
 
 CALIBRATION_SECONDS = 0.2  # what a calibrating launch takes, before any is known
-CALIBRATION_BATCH_LIMIT = 10
+BATCH_LIMIT = 10
 CALIBRATION_LIMIT = 40.0
 PROBES = 5  # launches of each program that measure what a launch costs by itself
 PROBE_MESSAGES = 10
@@ -64,7 +64,7 @@ def calibrate(
             if stop.signum is not None:
                 break
             name = entry.series.name
-            limits = (CALIBRATION_BATCH_LIMIT, CALIBRATION_LIMIT)
+            limits = (BATCH_LIMIT, CALIBRATION_LIMIT)
             launch = Launch(programs[entry.program], name, messages, 1, profile.capacity, *limits)
             result = process_run(launch, stop)
             if stop.signum is not None:
@@ -77,7 +77,7 @@ def calibrate(
                 per_message[name] = result.columns["real_time_ns"]
             else:
                 bare[entry.program].append(result.seconds)
-            steps.step("")
+            steps.step()
     overhead = {
         program: median(seconds or [CALIBRATION_SECONDS]) for program, seconds in bare.items()
     }
@@ -224,7 +224,7 @@ def _launch(
 ) -> Launch:
     """Limits far above what was calibrated, but low enough that a hanging series does not hold up the run."""
     series = plan["series"][name]
-    batch_limit = max(3, round(10 * expected / plan["batches"]))
+    batch_limit = max(BATCH_LIMIT, round(10 * expected / plan["batches"]))
     return Launch(
         programs[series["program"]],
         name,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -48,22 +49,28 @@ def find_programs() -> list[Path]:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the programs list: program name -> path, all series, backend -> wait class."""
+    """What the programs list: program name -> path, all series in the order for people, the backends and their traits."""
 
     programs: dict[str, Path]
     series: list[Listed]
-    wait_class: dict[str, str]
+    backends: list[dict[str, Any]]
+
+    @property
+    def wait_class(self) -> dict[str, str]:
+        """Backend -> wait class."""
+        return {backend["name"]: backend["wait_class"] for backend in self.backends}
 
 
 def list_all(programs: Sequence[Path], stop: Stop) -> Catalogue:
     """Asks every program. Raises ProgramError, PlanError, Interrupted."""
     series: list[Listed] = []
-    wait_class: dict[str, str] = {}
+    backends: list[dict[str, Any]] = []
     for path in programs:
         document = list_program(path, stop)
         series += listed(path.name, document)
-        wait_class.update({b["name"]: b["wait_class"] for b in document["backends"]})
-    return Catalogue({path.name: path for path in programs}, series, wait_class)
+        backends += document["backends"]
+    series.sort(key=lambda entry: entry.series.sort_key())
+    return Catalogue({path.name: path for path in programs}, series, backends)
 
 
 def fingerprint(programs: Mapping[str, Path]) -> dict[str, str]:

@@ -64,16 +64,15 @@ class Steps:
             text, markup=False, soft_wrap=True
         )
 
-    def step(self, where: str) -> None:
+    def step(self, where: str = "") -> None:
         """One launch has ended; `where` says in which part of the work, such as a block."""
+        what = f"{self._what} {where}".strip()
         self._done += 1
         left = f"about {duration(self.seconds_left())} left"
         if self._bar is not None:
             task = self._bar.task_ids[0]
-            self._bar.update(
-                task, completed=self._done, description=f"{self._what} {where}", left=left
-            )
+            self._bar.update(task, completed=self._done, description=what, left=left)
             self._bar.refresh()
         elif time.monotonic() - self._said >= PLAIN_SECONDS and self._done < len(self._expected):
             self._said = time.monotonic()
-            self.say(f"{self._what} {where}: {self._done} of {len(self._expected)} runs, {left}")
+            self.say(f"{what}: {self._done} of {len(self._expected)} runs, {left}")

@@ -8,12 +8,13 @@ author's.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import claims
+from . import claims, quality
 from .rundir import RunDir, write_text
 from .tables import bytes_text, interval_text
 from .verdict_page import machine_text, table
@@ -144,10 +145,20 @@ def _many(number: int) -> str:
     return "any" if number >= MANY else str(number)
 
 
+def measurement(run: RunDir) -> str:
+    """How good the measurement is, as tools/quality found it beside the run. Raises ReadmeError."""
+    path = run.path / "quality.json"
+    try:
+        return quality.render(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReadmeError(f"{path}: {error}; make it with tools/quality --out {path}") from None
+
+
 PARTS: dict[str, Callable[[RunDir], str]] = {
     "headline": headline,
     "verdict": verdict,
     "backends": backends,
+    "quality": measurement,
 }
 
 

@@ -90,6 +90,7 @@ def start(
     rundir = RunDir(path)
     plan = {"run": path.name, "only": options.only, **plan, **identity(facts, catalogue)}
     plan["wait_class"] = catalogue.wait_class
+    plan["backends"] = catalogue.backends
     rundir.write_environment({**facts, "seed": seed, "end": None, "noise": []})
     rundir.write_plan(plan)
     measure.write_beginning(rundir, path.name, skipped, calibrated.failures)

@@ -52,3 +52,16 @@ def test_a_backend_may_combine_a_memory_and_a_lock():
 def test_a_bad_name_is_refused_with_what_is_wrong(name, complaint):
     with pytest.raises(ValueError, match=complaint):
         parse(name)
+
+
+def test_series_sort_as_people_read_them():
+    names = [
+        "pipe_latency/os_pipe/bytes:64/placement:same",
+        "pipe_latency/os_pipe/bytes:64/placement:cross",
+        "pipe_latency/os_pipe/bytes:64/codec:msgpack/placement:same",
+        "pipe_latency/os_pipe/bytes:1024/placement:same",
+        "queue_latency/null/bytes:64/placement:free",
+        "floor/clock_read",
+        "floor/memcpy/bytes:64",
+    ]
+    assert sorted(reversed(names), key=lambda name: parse(name).sort_key()) == names

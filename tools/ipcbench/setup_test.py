@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parent.parent
-GROUPS = {"run", "test", "check"}
+GROUPS = {"run", "test", "check", "quality"}
 SHELL_TOOLS = ("bash", "sh", "cat", "sed", "grep", "cut", "id", "dirname", "readlink", "env")
 
 

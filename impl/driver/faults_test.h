@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+// Endpoints broken on purpose, each in one way, to see that the contracts' checks find it. Each is
+// made from a sound endpoint of either family, through whose put(), get() and ready() all calls go.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <ostream>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "impl/driver/check_test.h"
+#include "impl/os/buffer.h"
+#include "impl/os/unique_fd.h"
+
+namespace ipc {
+
+using Bytes = std::span<const std::byte>;
+
+// The calls of an endpoint on put() and get(), which a family's sound endpoint implements.
+class SoundCalls {
+ public:
+  SoundCalls() = default;
+  virtual ~SoundCalls() = default;
+  SoundCalls(const SoundCalls&) = delete;
+  SoundCalls& operator=(const SoundCalls&) = delete;
+
+  Status send(Bytes message) { return put(message, Deadline::never()); }
+  Status receive(Buffer& message) { return get(message, Deadline::never()); }
+  Status send_until(Bytes message, Deadline deadline) { return put(message, deadline); }
+  Status receive_until(Buffer& message, Deadline deadline) { return get(message, deadline); }
+  virtual Status ready(Deadline deadline) = 0;
+
+  static constexpr std::size_t kMaxMessage = 1 << 20;
+
+ protected:
+  virtual Status put(Bytes message, Deadline deadline) = 0;
+  virtual Status get(Buffer& message, Deadline deadline) = 0;
+
+  std::uint64_t number_ = 0;     // for those who count
+  std::vector<std::byte> held_;  // for those who hold a message back
+};
+
+template <class Sound>
+class Drops : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    return ++this->number_ % 100 == 0 ? Status::ok : Sound::put(message, deadline);
+  }
+};
+
+template <class Sound>
+class Doubles : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    if (++this->number_ % 100 == 0) static_cast<void>(Sound::put(message, deadline));
+    return Sound::put(message, deadline);
+  }
+};
+
+template <class Sound>
+class Reorders : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    if (++this->number_ % 100 == 0) {
+      this->held_.assign(message.begin(), message.end());
+      return Status::ok;
+    }
+    const Status status = Sound::put(message, deadline);
+    if (!this->held_.empty())
+      static_cast<void>(Sound::put(std::exchange(this->held_, {}), deadline));
+    return status;
+  }
+};
+
+// The end of a message is that of the one before.
+template <class Sound>
+class Tears : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    std::vector<std::byte> torn(message.begin(), message.end());
+    const std::size_t half = std::min(torn.size(), this->held_.size()) / 2;
+    if (++this->number_ % 5 == 0) std::copy_n(this->held_.rbegin(), half, torn.rbegin());
+    this->held_.assign(message.begin(), message.end());
+    return Sound::put(torn, deadline);
+  }
+};
+
+template <class Sound>
+class Truncates : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    return Sound::put(message.first(std::min<std::size_t>(message.size(), 65536)), deadline);
+  }
+};
+
+template <class Sound>
+class Hangs : public Sound {
+  using Sound::Sound;
+  Status get(Buffer& message, Deadline deadline) override {
+    while (this->number_ == 500) nap(std::chrono::seconds(1));
+    ++this->number_;
+    return Sound::get(message, deadline);
+  }
+};
+
+template <class Sound>
+class LosesEmpty : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    return message.empty() ? Status::ok : Sound::put(message, deadline);
+  }
+};
+
+template <class Sound>
+class TakesTooBig : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    return message.size() > Sound::kMaxMessage ? Status::ok : Sound::put(message, deadline);
+  }
+};
+
+template <class Sound>
+class NeverFull : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    const Status status = Sound::put(message, deadline);
+    return status == Status::timed_out ? Status::ok : status;
+  }
+};
+
+// The message that it refused goes out with the next one.
+template <class Sound>
+class SendsTheRefused : public Sound {
+  using Sound::Sound;
+  Status put(Bytes message, Deadline deadline) override {
+    if (!this->held_.empty()) {
+      static_cast<void>(Sound::put(std::exchange(this->held_, {}), Deadline::never()));
+    }
+    const Status status = Sound::put(message, deadline);
+    if (status == Status::timed_out) this->held_.assign(message.begin(), message.end());
+    return status;
+  }
+};
+
+template <class Sound>
+class IgnoresDeadlines : public Sound {
+  using Sound::Sound;
+  Status get(Buffer& message, Deadline) override { return Sound::get(message, Deadline::never()); }
+};
+
+template <class Sound>
+class GivesUpAtOnce : public Sound {
+  using Sound::Sound;
+  Status get(Buffer& message, Deadline deadline) override {
+    return Sound::get(message, deadline.is_never() ? deadline : Deadline::now());
+  }
+};
+
+// What comes just after the deadline is taken and lost.
+template <class Sound>
+class TakesInVain : public Sound {
+  using Sound::Sound;
+  Status get(Buffer& message, Deadline deadline) override {
+    const Status status = Sound::get(message, deadline);
+    const Deadline moment = Deadline::after(std::chrono::milliseconds(1));
+    if (status == Status::timed_out) static_cast<void>(Sound::get(message, moment));
+    return status;
+  }
+};
+
+template <class Sound>
+class AlwaysReady : public Sound {
+ public:
+  using Sound::Sound;
+  Status ready(Deadline) override { return Status::ok; }
+};
+
+// A buffer of one message, which dies with the process.
+template <class Sound>
+class Buffers : public Sound {
+ public:
+  using Sound::Sound;
+  ~Buffers() override { write_out(); }
+
+ private:
+  Status put(Bytes message, Deadline) override {
+    write_out();
+    this->held_.assign(message.begin(), message.end());
+    return Status::ok;
+  }
+  void write_out() {
+    if (this->held_.empty()) return;
+    static_cast<void>(Sound::put(std::exchange(this->held_, {}), Deadline::never()));
+  }
+};
+
+template <class Sound>
+class LeaksDescriptor : public Sound {
+ public:
+  template <class... Args>
+  explicit LeaksDescriptor(Args&&... args) : Sound(std::forward<Args>(args)...) {
+    static_cast<void>(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+};
+
+inline constexpr char kLeftObject[] = "/ipcbench_broken";
+
+template <class Sound>
+class LeavesObject : public Sound {
+ public:
+  template <class... Args>
+  explicit LeavesObject(Args&&... args) : Sound(std::forward<Args>(args)...) {
+    UniqueFd(shm_open(kLeftObject, O_RDWR | O_CREAT, 0600));
+  }
+};
+
+template <class Entry>
+struct Broken {
+  Entry entry;
+  std::string check;  // the one that must find it
+  std::string words;  // in what it says
+  bool with_threads = true;
+};
+
+template <class Entry>
+struct BrokenCase {
+  Broken<Entry> broken;
+  Peers peers;
+
+  std::string name() const {
+    return broken.entry.name + (peers == Peers::threads ? "_Threads" : "_Processes");
+  }
+  friend std::ostream& operator<<(std::ostream& out, const BrokenCase& self) {
+    return out << self.name();
+  }
+};
+
+template <class Entry>
+std::vector<BrokenCase<Entry>> broken_cases(const std::vector<Broken<Entry>>& all) {
+  std::vector<BrokenCase<Entry>> cases;
+  for (const Broken<Entry>& broken : all) {
+    if (broken.with_threads) cases.push_back({broken, Peers::threads});
+    cases.push_back({broken, Peers::processes});
+  }
+  return cases;
+}
+
+// What the check that names the fault says, run in a process, as it may hang.
+template <class Entry>
+std::string named_verdict(const BrokenCase<Entry>& one, const std::vector<Check<Entry>>& checks) {
+  const auto check = std::ranges::find(checks, one.broken.check, &Check<Entry>::name);
+  if (check == checks.end()) return "there is no such check";
+  const bool hangs = one.broken.words == "no end";
+  const Verdict wrong = run_check(*check, one.broken.entry, one.peers, Peers::processes,
+                                  hangs ? std::chrono::seconds(3) : kCheckLimit);
+  shm_unlink(kLeftObject);
+  return wrong.value_or("it finds nothing wrong");
+}
+
+}  // namespace ipc

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+// Queues broken on purpose, each in one way: the contract's suite must reject each, by the check
+// that names the fault, and accept the sound queue that they are made from.
+#include <gmock/gmock.h>
+
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "impl/driver/faults_test.h"
+#include "impl/os/mapping.h"
+#include "impl/queue/contract_test.h"
+#include "impl/queue/locked_pipe.h"
+#include "impl/sync/semaphore.h"
+
+namespace ipc {
+namespace {
+
+// What the endpoints of a queue share.
+struct Core {
+  LockedPipe pipe;
+  const std::uint32_t max_items;
+  Shared<Semaphore> slots;
+  Shared<Semaphore> readers;  // the lock of those who do not trust the pipe's own
+
+  Core(const QueueOptions& options, std::uint32_t more_slots)
+      : pipe(options.capacity_bytes),
+        max_items(options.max_items == 0 ? Semaphore::kMax : options.max_items + more_slots),
+        slots(max_items),
+        readers(1u) {}
+};
+
+class SoundUser : public SoundCalls {
+ public:
+  explicit SoundUser(Core& core) : core_(core) {}
+
+  Status ready(Deadline deadline) override { return core_.pipe.ready(deadline); }
+  int wait_fd() const { return core_.pipe.read_fd(); }
+
+ protected:
+  Status put(Bytes message, Deadline deadline) override {
+    if (message.size() > kMaxMessage) return Status::too_big;
+    if (!core_.slots->acquire(deadline)) return Status::timed_out;
+    const Status status = core_.pipe.send(message, deadline);
+    if (status != Status::ok) core_.slots->release(core_.max_items);
+    return status;
+  }
+  Status get(Buffer& message, Deadline deadline) override {
+    const Status status = core_.pipe.receive(message, deadline);
+    if (status == Status::ok) core_.slots->release(core_.max_items);
+    return status;
+  }
+
+  Core& core_;
+};
+
+class EndsWhenEmpty : public SoundUser {
+  using SoundUser::SoundUser;
+  Status get(Buffer& message, Deadline deadline) override {
+    const Status status = SoundUser::get(message, deadline);
+    return status == Status::timed_out ? Status::closed : status;
+  }
+};
+
+// Takes some messages back to the queue, as if it had not got them.
+class Requeues : public SoundUser {
+  using SoundUser::SoundUser;
+  Status get(Buffer& message, Deadline deadline) override {
+    const Status status = SoundUser::get(message, deadline);
+    if (status == Status::ok && number_++ % 200 == 199) {
+      static_cast<void>(put(message.bytes(), Deadline::never()));
+    }
+    return status;
+  }
+};
+
+// A buffer that two threads of one endpoint take from each other.
+class ForOneThread : public SoundUser {
+  using SoundUser::SoundUser;
+  Status put(Bytes message, Deadline deadline) override {
+    swap_held({message.begin(), message.end()});
+    std::this_thread::yield();
+    return SoundUser::put(swap_held({}), deadline);
+  }
+  std::vector<std::byte> swap_held(std::vector<std::byte> bytes) {
+    std::lock_guard hold(mutex_);
+    return std::exchange(held_, std::move(bytes));
+  }
+  std::mutex mutex_;
+};
+
+// A reader lock that its holder's death leaves taken, as CPython's.
+class WedgedByKill : public SoundUser {
+  using SoundUser::SoundUser;
+  Status get(Buffer& message, Deadline deadline) override {
+    if (!core_.readers->acquire(deadline)) return Status::timed_out;
+    const Status status = SoundUser::get(message, deadline);
+    core_.readers->release(1);
+    return status;
+  }
+};
+
+class LeavesThread : public SoundUser {
+ public:
+  explicit LeavesThread(Core& core) : SoundUser(core) {
+    std::thread([] { nap(std::chrono::seconds(30)); }).detach();
+  }
+};
+
+template <class User, std::uint32_t more_slots = 0>
+class QueueOf {
+ public:
+  explicit QueueOf(const QueueOptions& options) : core_(options, more_slots) {}
+  std::unique_ptr<User> open() { return std::make_unique<User>(core_); }
+  std::size_t capacity_bytes() const { return core_.pipe.capacity_bytes(); }
+  std::uint32_t size() const { return core_.max_items - core_.slots->value(); }
+
+ private:
+  Core core_;
+};
+
+class Miscounts : public QueueOf<SoundUser> {
+ public:
+  using QueueOf::QueueOf;
+  std::uint32_t size() const { return QueueOf::size() / 2; }
+};
+
+const Traits kTraits{.summary = "for the test of the tests",
+                     .source = "this project",
+                     .max_message = SoundCalls::kMaxMessage,
+                     .capacity = CapacityUnit::items,
+                     .producers = kMany,
+                     .consumers = kMany,
+                     .on_kill = "as pipe_locked"};
+
+template <QueueBackend B>
+Broken<QueueEntry> backend(const char* name, const char* check, const char* words,
+                           bool with_threads = true) {
+  return {queue_entry<B>(name, kTraits), check, words, with_threads};
+}
+
+template <class User>
+Broken<QueueEntry> user(const char* name, const char* check, const char* words,
+                        bool with_threads = true) {
+  return backend<QueueOf<User>>(name, check, words, with_threads);
+}
+
+std::vector<Broken<QueueEntry>> all_broken() {
+  return {
+      user<Drops<SoundUser>>("Drops", "MessagesArriveInOrder", "was lost"),
+      user<Doubles<SoundUser>>("Doubles", "MessagesArriveInOrder", "came twice"),
+      user<Reorders<SoundUser>>("Reorders", "MessagesArriveInOrder", "came out of order"),
+      user<Hangs<SoundUser>>("Hangs", "MessagesArriveInOrder", "no end"),
+      user<Tears<SoundUser>>("Tears", "MessagesKeepTheirBoundaries", "torn"),
+      user<Truncates<SoundUser>>("Truncates", "MessagesKeepTheirBoundaries",
+                                 "65536 bytes instead of 65537"),
+      user<LosesEmpty<SoundUser>>("LosesEmpty", "EmptyMessagesArrive", "16 bytes instead of 0"),
+      user<TakesTooBig<SoundUser>>("TakesTooBig", "TooBigMessageIsRefused",
+                                   "ok instead of too_big"),
+      user<NeverFull<SoundUser>>("NeverFull", "FullQueueStopsTheSender", "without end"),
+      user<SendsTheRefused<SoundUser>>("SendsTheRefused", "FullQueueStopsTheSender", "in place of"),
+      backend<QueueOf<SoundUser, 1>>("TakesOneMore", "FullQueueStopsTheSender",
+                                     "9 items instead of 8"),
+      backend<Miscounts>("Miscounts", "SizeCountsTheItems", "size() is 0 instead of 1"),
+      user<IgnoresDeadlines<SoundUser>>("IgnoresDeadlines", "DeadlinesAreKept", "no end"),
+      user<GivesUpAtOnce<SoundUser>>("GivesUpAtOnce", "DeadlinesAreKept", "before its deadline"),
+      user<TakesInVain<SoundUser>>("TakesInVain", "ShortDeadlinesLoseNothing", "in place of"),
+      user<AlwaysReady<SoundUser>>("AlwaysReady", "ReadyTellsWhetherAMessageIsThere",
+                                   "ok instead of timed_out"),
+      user<EndsWhenEmpty>("EndsWhenEmpty", "MessagesOutliveTheirProducer",
+                          "closed instead of timed_out"),
+      user<Requeues>("Requeues", "EachMessageReachesOneOf2ConsumersFrom2Producers", "came twice"),
+      user<ForOneThread>("ForOneThread", "OneEndpointServesSeveralThreads", " bytes instead of 64"),
+      user<WedgedByKill>("WedgedByKill", "KilledWhileReceivingDelaysNobody", "no end", false),
+      user<Buffers<SoundUser>>("Buffers", "KilledSenderLeavesItsMessages",
+                               "timed_out instead of ok", false),
+      user<LeaksDescriptor<SoundUser>>("LeaksDescriptor", "NothingIsLeftBehind",
+                                       "descriptors are left"),
+      user<LeavesThread>("LeavesThread", "NothingIsLeftBehind", "threads are left"),
+      user<LeavesObject<SoundUser>>("LeavesObject", "NothingIsLeftBehind", kLeftObject),
+  };
+}
+
+class BrokenQueue : public testing::TestWithParam<BrokenCase<QueueEntry>> {};
+
+TEST_P(BrokenQueue, IsRejectedByTheCheckThatNamesIt) {
+  EXPECT_THAT(named_verdict(GetParam(), queue_checks()),
+              testing::HasSubstr(GetParam().broken.words));
+}
+
+INSTANTIATE_TEST_SUITE_P(Processes, BrokenQueue, testing::ValuesIn(broken_cases(all_broken())),
+                         [](const auto& one) { return one.param.name(); });
+
+class SoundQueue : public testing::TestWithParam<Case<QueueEntry>> {};
+
+TEST_P(SoundQueue, PassesEveryCheck) {
+  const auto& [entry, check, peers] = GetParam();
+  EXPECT_EQ(excused(check, entry), std::nullopt);
+  EXPECT_EQ(run_check(check, entry, peers, Peers::processes), std::nullopt);
+}
+
+const QueueEntry kSound = queue_entry<QueueOf<SoundUser>>("sound", kTraits);
+INSTANTIATE_TEST_SUITE_P(Processes, SoundQueue, testing::ValuesIn(cases_of(kSound, queue_checks())),
+                         [](const auto& one) { return one.param.name(); });
+
+}  // namespace
+}  // namespace ipc
