@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "impl/driver/leftovers_test.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +19,27 @@ namespace {
 std::size_t entries_of(const char* folder) {
   const std::filesystem::directory_iterator entries(folder);
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+std::set<std::string> kernel_objects() {
+  std::set<std::string> objects;
+  for (const char* folder : {"/dev/shm", "/dev/mqueue"}) {
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+      objects.insert(entry.path());
+    }
+  }
+  for (const char* table : {"/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"}) {
+    std::ifstream lines(table);
+    std::string line;
+    std::getline(lines, line);  // the heading
+    std::string key;
+    std::string number;
+    while (lines >> key >> number && std::getline(lines, line)) {
+      objects.insert(std::string(table) + " " + number);
+    }
+  }
+  return objects;
 }
 
 }  // namespace
@@ -36,36 +60,20 @@ void expect_belongings(const Belongings& before) {
   expect(now.threads <= before.threads, now.threads - before.threads, " threads are left behind");
 }
 
-KernelObjects kernel_objects() {
-  KernelObjects objects;
-  for (const char* folder : {"/dev/shm", "/dev/mqueue"}) {
-    std::error_code missing;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
-      objects.insert(entry.path());
-    }
-  }
-  for (const char* table : {"/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"}) {
-    std::ifstream lines(table);
-    std::string line;
-    std::getline(lines, line);  // the heading
-    std::string key;
-    std::string number;
-    while (lines >> key >> number && std::getline(lines, line)) {
-      objects.insert(std::string(table) + " " + number);
-    }
-  }
-  return objects;
+KernelObjects::KernelObjects() : turn_(open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (turn_) flock(turn_.get(), LOCK_EX);
+  before_ = kernel_objects();
 }
 
-void expect_no_more_than(const KernelObjects& before) {
+void KernelObjects::expect_nothing_new() const {
   const Deadline deadline = Deadline::after(std::chrono::seconds(4));
-  const KernelObjects first = kernel_objects();
+  const std::set<std::string> first = kernel_objects();
   std::vector<std::string> left;
-  std::set_difference(first.begin(), first.end(), before.begin(), before.end(),
+  std::set_difference(first.begin(), first.end(), before_.begin(), before_.end(),
                       std::back_inserter(left));
   while (!left.empty() && !deadline.passed()) {
     nap(std::chrono::milliseconds(50));
-    const KernelObjects now = kernel_objects();
+    const std::set<std::string> now = kernel_objects();
     std::erase_if(left, [&now](const std::string& object) { return !now.contains(object); });
   }
   if (!left.empty()) fail("left behind: " + left.front());

@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "impl/os/unique_fd.h"
+
 namespace ipc {
 
 struct Belongings {
@@ -18,11 +20,18 @@ Belongings belongings_of_this_process();
 // may be listed a moment longer.
 void expect_belongings(const Belongings& before);
 
-using KernelObjects = std::set<std::string>;
-// Message queues are seen where /dev/mqueue is mounted.
-KernelObjects kernel_objects();
-// Fails when an object that is not in `before` stays. Other programs come and go, so it gives them
-// time.
-void expect_no_more_than(const KernelObjects& before);
+// The kernel objects of this machine, as they were when it was constructed. Message queues are seen
+// where /dev/mqueue is mounted. One at a time, as what a test leaves behind on purpose would be
+// blamed on others.
+class KernelObjects {
+ public:
+  KernelObjects();
+  // Fails when there are new ones that stay. Other programs come and go, so it gives them time.
+  void expect_nothing_new() const;
+
+ private:
+  UniqueFd turn_;
+  std::set<std::string> before_;
+};
 
 }  // namespace ipc

@@ -386,16 +386,16 @@ void use(const Subject& subject) {
 }  // namespace
 
 void check_nothing_left(const Subject& subject) {
-  const KernelObjects objects = kernel_objects();
+  const KernelObjects objects;
   use(subject);  // what a library opens once and for all stays
   const Belongings belongings = belongings_of_this_process();
   for (int again = 0; again < 3; ++again) use(subject);
   expect_belongings(belongings);
-  expect_no_more_than(objects);
+  objects.expect_nothing_new();
 }
 
 void check_nothing_left_by_kill(const Subject& subject) {
-  const KernelObjects objects = kernel_objects();
+  const KernelObjects objects;
   Signal used;
   Peer victim(Peers::processes, [&] {
     Linked link(subject, {}, Role::receiver, [&](End out) {
@@ -408,7 +408,7 @@ void check_nothing_left_by_kill(const Subject& subject) {
   });
   used.wait();
   victim.kill();  // its child dies with it
-  expect_no_more_than(objects);
+  objects.expect_nothing_new();
 }
 
 // ---- Excuses

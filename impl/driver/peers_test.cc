@@ -14,7 +14,7 @@ namespace ipc {
 namespace {
 
 constexpr std::chrono::milliseconds kSlice{20};
-constexpr std::chrono::seconds kGrace{1};  // for a failed check to clean up
+constexpr std::chrono::milliseconds kGrace{200};  // for a failed check to clean up
 
 // The first thing that went wrong in a check, in memory that all its peers share.
 class Report {

@@ -3,13 +3,14 @@
 // ipc::Pipe().
 //
 // Who may call: any process that has the object, thus the one that made the pipe and those forked
-// afterwards. One thread at a time for each direction; a second thread may use the other direction
-// meanwhile. Nobody else may use a connection while it is closed, moved or destroyed.
+// afterwards, but one thread of one of them at a time for each direction; another may use the other
+// direction meanwhile. Nobody else may use the object of a process while it is closed, moved or
+// destroyed there.
 //
 // Copies: a fork gives the child an end of its own, which counts as a holder until it is closed
-// there. The end is opened at the first use in a process. To hand an end over, let the process that
-// used it first stop: messages may have been read ahead, and those stay with the process that read
-// them (a child forked later gets copies of them).
+// there. The end is opened at its first use; a child forked after that has a copy of the open end,
+// with the messages that were read ahead. So hand an end over before its first use, or fork and
+// leave it to the child: what one process has read ahead, no other sees.
 //
 // Blocking: send waits while the transport is full, recv while it is empty, both for ever; poll and
 // ipc::wait take a time. A large message needs a receiver at the same time, and so two ends that

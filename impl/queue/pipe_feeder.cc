@@ -6,6 +6,7 @@
 // what is in the buffer of a killed process is lost, its slots stay taken, and a message is visible
 // to receivers only some time after its put.
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -65,7 +66,10 @@ class Outbox {
       waiting_.pop_front();
       writing_ = true;
       hold.unlock();
-      pipe_->send(message.bytes(), Deadline::never());
+      // Nobody waits for the outcome; CPython's feeder, too, can only say what it had to drop.
+      if (const Status s = pipe_->send(message.bytes(), Deadline::never()); s != Status::ok) {
+        std::fprintf(stderr, "pipe_feeder: a message was dropped: %s\n", to_string(s).data());
+      }
       hold.lock();
       writing_ = false;
       if (spare_.size() < kSpare) spare_.push_back(std::move(message));

@@ -3,7 +3,27 @@
 
 #include "impl/os/error.h"
 
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace ipc {
+namespace {
+
+int clock_lock(pthread_mutex_t* mutex, const timespec& until) {
+#ifdef __SANITIZE_THREAD__  // g++ 12's does not know this call, and would miss the lock
+  __tsan_mutex_pre_lock(mutex, __tsan_mutex_try_lock);
+#endif
+  const int result = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+#ifdef __SANITIZE_THREAD__
+  const bool taken = result == 0 || result == EOWNERDEAD;
+  __tsan_mutex_post_lock(mutex, __tsan_mutex_try_lock | (taken ? 0u : __tsan_mutex_try_lock_failed),
+                         0);
+#endif
+  return result;
+}
+
+}  // namespace
 
 RobustMutex::RobustMutex() {
   pthread_mutexattr_t attributes;
@@ -23,7 +43,7 @@ RobustMutex::Taken RobustMutex::lock(Deadline deadline) {
     result = pthread_mutex_trylock(&mutex_);
     if (result == EBUSY && deadline.ns() != 0) {
       const timespec until = deadline.absolute();
-      result = pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until);
+      result = clock_lock(&mutex_, until);
     }
   }
   switch (result) {

@@ -139,6 +139,7 @@ def run(
         return 0
     if profile is None:
         rundir, plan = resume(options.resume, catalogue)
+        console.print(f"{len(measure.pending(plan, rundir.runs()))} process runs remain")
     else:
         rundir, plan = start(options, profile, catalogue, stop, console)
         console.print(f"measuring takes about {duration(plan['estimate_seconds'])}")

@@ -39,11 +39,6 @@ class Series:
         order = (_rank(key, self.keys.get(key)) for key in KEYS)
         return (self.question == FLOOR, self.question, self.backend, *order)
 
-    def with_keys(self, backend: str, keys: dict[str, int | str]) -> str:
-        """The name of the series of the same question with another backend and these keys."""
-        parts = [self.question, backend, *(f"{k}:{keys[k]}" for k in KEYS if k in keys)]
-        return "/".join(parts)
-
 
 def _rank(key: str, value: int | str | None) -> tuple[int, int | str]:
     """Orders the values of one key: absent first, placements as in PLACEMENTS, the rest by value."""
