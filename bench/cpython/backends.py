@@ -12,6 +12,9 @@ import os
 from collections.abc import Callable
 
 # What impl/driver/traits.h has, in its order.
+FEWEST_ITEMS = (
+    16  # a queue of one item is a rendezvous, which nobody asks for who has large messages
+)
 TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "capacity")
 TRAITS += ("producers", "consumers", "order", "waitable", "survives_kill", "on_kill", "leftovers")
 TRAITS += ("needs", "transports")
@@ -170,9 +173,9 @@ class _Queue(Backend):
 
 class CpythonQueue(_Queue):
     name = "cpython_queue"
-    summary = "CPython's Queue(capacity / bytes of a message): a feeder thread writes to one pipe"
+    summary = "CPython's Queue(capacity / bytes, at least 16): a feeder thread writes to one pipe"
     source = "multiprocessing.Queue: pipe(2), POSIX semaphores for slots, readers and writers"
-    capacity = "items"  # at least 1; what is in the pipe counts as well, the pipe stays as it is
+    capacity = "items"  # what is in the pipe counts as well, the pipe stays as it is
     order = "first in, first out for each producer; no order between producers"
     on_kill = (
         "a killed reader leaves its lock taken, a killed writer half a message: all others hang"
@@ -181,7 +184,7 @@ class CpythonQueue(_Queue):
     def _make(self, size: int, capacity: int):
         from multiprocessing import Queue
 
-        items = max(1, capacity // size)
+        items = max(FEWEST_ITEMS, capacity // size)
         self.capacity_bytes = items * size
         return Queue(items)
 

@@ -64,7 +64,7 @@ def measure(
 
 def _jobs(series: Series, round_trip: bool) -> list[Job]:
     if round_trip:
-        roles = [("ping", 0), ("pong", 0)]
+        roles = [("pong", 0), ("ping", 0)]
     else:
         roles = [("consumer", i) for i in range(series.consumers)]
         roles += [("producer", i) for i in range(series.producers)]

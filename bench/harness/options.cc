@@ -2,7 +2,7 @@
 #include "bench/harness/options.h"
 
 #include <charconv>
-#include <cmath>
+#include <fstream>
 #include <string_view>
 
 #include "impl/os/error.h"
@@ -18,7 +18,7 @@ const char* const kUsage =
 --capacity=BYTES              asked capacity of the transport (default 65536)
 --time_limit=SECONDS          for one batch, then the series has failed (default 10)
 --histogram_out=FILE          latency histograms as CSV
---benchmark_format=console|json  --benchmark_out=FILE  --benchmark_out_format=console|json
+--benchmark_format=console|json  --benchmark_out=FILE  --benchmark_out_format=json
 --benchmark_context=KEY=VALUE,...  --benchmark_color=...  --benchmark_counters_tabular=...
 )";
 
@@ -62,6 +62,19 @@ bool benchmark_reads(std::string_view flag) {
   return false;
 }
 
+// Google Benchmark itself takes a wrong format for another, or exits with 1.
+void check_benchmark_flag(std::string_view flag, std::string_view value) {
+  const auto wanted = [&](const char* what) {
+    throw ValueError(std::string(flag) + "=" + std::string(value) + ": wanted " + what);
+  };
+  if (flag == "--benchmark_format" && value != "console" && value != "json")
+    wanted("console or json");
+  if (flag == "--benchmark_out_format" && value != "json") wanted("json");
+  if (flag == "--benchmark_out" && !std::ofstream(std::string(value), std::ios::app)) {
+    wanted("a file that can be written");
+  }
+}
+
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
@@ -96,6 +109,7 @@ Options parse_options(int argc, char** argv) {
     } else if (const std::string_view reason = refusal(flag); !reason.empty()) {
       throw ValueError(std::string(flag) + " is refused: " + std::string(reason));
     } else if (benchmark_reads(flag)) {
+      check_benchmark_flag(flag, value);
       if (flag == "--benchmark_out") options.out = value;
       options.for_benchmark.emplace_back(argument);
     } else {

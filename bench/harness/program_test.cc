@@ -102,6 +102,9 @@ TEST(BenchmarkProcesses, RefuseWhatMakesNoSense) {
            {"--batches=", "wanted a number"},
            {"--capacity=-1", "wanted a number"},
            {"--time_limit=0", "wanted a number"},
+           {"--benchmark_format=xml", "console or json"},
+           {"--benchmark_out_format=csv", "wanted json"},
+           {"--benchmark_out=/no/such/folder/file", "can be written"},
            {"--no_such_flag", "unknown argument"},
            {"stray", "unknown argument"},
            {"--histogram_out=/no/such/folder/file", "cannot be written"}}) {

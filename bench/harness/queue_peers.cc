@@ -6,8 +6,11 @@
 namespace ipc::bench {
 namespace {
 
+// A queue of one item is a rendezvous, which nobody asks for who has large messages.
+constexpr std::size_t kFewestItems = 16;
+
 std::uint32_t items_for(const Keys& keys, const RunOptions& options) {
-  return static_cast<std::uint32_t>(std::max<std::size_t>(1, options.capacity_bytes / keys.bytes));
+  return static_cast<std::uint32_t>(std::max(kFewestItems, options.capacity_bytes / keys.bytes));
 }
 
 }  // namespace

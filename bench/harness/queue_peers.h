@@ -10,7 +10,7 @@
 
 namespace ipc::bench {
 
-// Where a backend is bounded in items, as many as fit the asked capacity in bytes.
+// Where a backend is bounded in items, as many as fit the asked capacity in bytes, at least 16.
 std::shared_ptr<AnyQueue> make_queue_backend(const QueueEntry& entry, const Keys& keys,
                                              const RunOptions& options);
 

@@ -29,6 +29,10 @@ struct Ready {
   bool ok = false;
   char error[200] = {};
 };
+struct Report {
+  LoopResult result;
+  char error[200] = {};  // what the job threw
+};
 struct Cost {
   double cpu_ns = 0;
   double voluntary_switches = 0;
@@ -47,7 +51,7 @@ Cost cost_so_far() {
 template <class Message>
 void tell(int control, const Message& message) {
   if (send(control, &message, sizeof message, MSG_NOSIGNAL) != sizeof message) {
-    throw_errno("send to a peer");
+    throw_errno("send over a control socket");
   }
 }
 
@@ -60,6 +64,16 @@ bool hear(int control, Message& message) {
     if (n < 0 && errno == EINTR) continue;
     return false;
   }
+}
+
+Report run_job(const Job& job, const LoopPlan& plan) {
+  Report report;
+  try {
+    report.result = job(plan);
+  } catch (const std::exception& error) {
+    std::string(error.what()).copy(report.error, sizeof report.error - 1);
+  }
+  return report;
 }
 
 // The life of a peer, in its own process.
@@ -87,7 +101,7 @@ int serve(int control, const Role& role, int cpu) {
     while (monotonic_ns() < order.start_ns) {
     }
     before = cost_so_far();
-    tell(control, job(order.plan));
+    tell(control, run_job(job, order.plan));
   }
   return 0;
 }
@@ -112,6 +126,20 @@ const char* describe(Fault fault) {
   return "an unknown fault";
 }
 
+// What a peer's message says is wrong, to be told after its name; empty when nothing is.
+std::string complaint(const Ready& ready) {
+  return ready.ok ? "" : std::string(" could not start: ") + ready.error;
+}
+std::string complaint(const Report& report) {
+  if (report.error[0] != 0) return std::string(": ") + report.error;
+  const LoopResult& result = report.result;
+  if (result.fault == Fault::none) return "";
+  std::string what = describe(result.fault);
+  if (result.fault == Fault::status) what += to_string(result.status);
+  return ", message " + std::to_string(result.messages) + " of the batch: " + what;
+}
+std::string complaint(const Cost&) { return ""; }
+
 }  // namespace
 
 Team::Team(TeamPlan plan, const RunOptions& options)
@@ -132,11 +160,7 @@ Team::Team(TeamPlan plan, const RunOptions& options)
     }
   }
   if (plan_.after_fork) plan_.after_fork();
-  const auto ready = answers<Ready>(Deadline::after(std::chrono::seconds(kStartupSeconds)));
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (ready[i].ok) continue;
-    throw std::runtime_error(peers_[i].role->name + " could not start: " + ready[i].error);
-  }
+  answers<Ready>(Deadline::after(std::chrono::seconds(kStartupSeconds)));
   warm_up();
 }
 
@@ -165,7 +189,8 @@ void Team::throw_if_dead() {
   }
 }
 
-// One message from every peer, in their order.
+// One message from every peer, in their order. The first that is a complaint, or a death, ends the
+// run: the others may be waiting for that peer.
 template <class Message>
 std::vector<Message> Team::answers(Deadline deadline) {
   std::vector<Message> messages(peers_.size());
@@ -184,6 +209,10 @@ std::vector<Message> Team::answers(Deadline deadline) {
         throw_if_dead();
         throw std::runtime_error(peers_[i].role->name + " closed its control socket");
       }
+      if (const std::string wrong = complaint(messages[i]); !wrong.empty()) {
+        throw_if_dead();
+        throw std::runtime_error(peers_[i].role->name + wrong);
+      }
       waiting[i].fd = -1;  // poll passes over it
       --left;
     }
@@ -200,7 +229,8 @@ void Team::warm_up() {
   } else {
     std::uint64_t messages = multiple_;
     double seconds = run(messages);
-    while (seconds < kBatchSeconds / 2) {
+    // Asked twice before it is believed: one interruption must not pass for a slow transport.
+    while (seconds < kBatchSeconds / 2 || (seconds = run(messages)) < kBatchSeconds / 2) {
       messages *= 2;
       seconds = run(messages);
     }
@@ -230,9 +260,9 @@ double Team::run(std::uint64_t messages) {
                                    .start_ns = start_ns});
     peer.sequence += share;
   }
-  const std::vector<LoopResult> results = answers<LoopResult>(deadline);
-  for (std::size_t i = 0; i < peers_.size(); ++i) check(*peers_[i].role, results[i]);
-  const double seconds = duration(results, start_ns);
+  std::vector<LoopResult> results;
+  for (const Report& report : answers<Report>(deadline)) results.push_back(report.result);
+  const double seconds = duration(results);
   for (Peer& peer : peers_) tell(peer.control.get(), Order{.plan = {}, .report_cost = true});
   for (const Cost& cost : answers<Cost>(deadline)) {
     bill_.cpu_ns += cost.cpu_ns;
@@ -244,17 +274,8 @@ double Team::run(std::uint64_t messages) {
   return seconds;
 }
 
-void Team::check(const Role& role, const LoopResult& result) {
-  if (result.fault == Fault::none) return;
-  throw_if_dead();
-  std::string what = describe(result.fault);
-  if (result.fault == Fault::status) what += to_string(result.status);
-  throw std::runtime_error(role.name + ", message " + std::to_string(result.messages) +
-                           " of the batch: " + what);
-}
-
 // The consumers come first in `results`, as the peers do.
-double Team::duration(const std::vector<LoopResult>& results, std::int64_t start_ns) const {
+double Team::duration(const std::vector<LoopResult>& results) const {
   const auto first_producer = results.begin() + static_cast<std::ptrdiff_t>(plan_.consumers.size());
   if (plan_.clock == Clock::first_role) {
     return static_cast<double>(first_producer->end_ns - first_producer->begin_ns) * 1e-9;
@@ -271,7 +292,7 @@ double Team::duration(const std::vector<LoopResult>& results, std::int64_t start
     end_ns = std::max(end_ns, result->end_ns);
   }
   if (balance != 0) throw std::runtime_error("the consumers did not get what the producers sent");
-  return static_cast<double>(end_ns - (start_ns != 0 ? start_ns : begin_ns)) * 1e-9;
+  return static_cast<double>(end_ns - begin_ns) * 1e-9;
 }
 
 }  // namespace ipc::bench

@@ -3,10 +3,11 @@
 // process that owns a Team only sleeps while they work.
 //
 // A batch: every peer gets its plan over a control socket of its own; if each peer has a CPU to
-// itself they spin to one published instant, otherwise the clock starts at the first send. When all
-// have reported, the CPU time and the context switches of each are read, so that what a helper
-// thread did late is billed too. A peer that dies, reports a fault or does not answer in time ends
-// the run with std::runtime_error, which says who and why; no peer outlives its Team.
+// itself they spin to one published instant and so begin together. The clock of a stream starts at
+// the first send and stops when the last consumer has the last message. When all have reported, the
+// CPU time and the context switches of each are read, so that what a helper thread did late is
+// billed too. A peer that dies, reports a fault or does not answer in time ends the run with
+// std::runtime_error, which says who and why; no peer outlives its Team.
 #pragma once
 
 #include <cstdint>
@@ -108,8 +109,7 @@ class Team {
   template <class Message>
   std::vector<Message> answers(Deadline deadline);
   void throw_if_dead();
-  void check(const Role& role, const LoopResult& result);
-  double duration(const std::vector<LoopResult>& results, std::int64_t start_ns) const;
+  double duration(const std::vector<LoopResult>& results) const;
 
   TeamPlan plan_;
   const RunOptions options_;

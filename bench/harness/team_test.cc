@@ -102,6 +102,25 @@ TEST(TeamOfProcesses, SaysWhatWasWrongWithAMessage) {
                   HasSubstr("consumer 0, message 17 of the batch: a message was lost")));
 }
 
+TEST(TeamOfProcesses, SaysWhatWasWrongThoughAnotherWaitsForThatPeer) {
+  TeamPlan plan =
+      stream_to([](const LoopPlan&) { return LoopResult{.fault = Fault::torn, .messages = 3}; });
+  plan.producers[0].open = [] {
+    return make_job([](const LoopPlan&) -> LoopResult {
+      for (;;) pause();
+    });
+  };
+  EXPECT_THAT(run_team(plan),
+              ThrowsMessage<std::runtime_error>(HasSubstr("do not belong together")));
+}
+
+TEST(TeamOfProcesses, SaysWhatAPeerThrew) {
+  EXPECT_THAT(run_team(stream_to([](const LoopPlan&) -> LoopResult {
+                throw std::runtime_error("byte 7 is odd");
+              })),
+              ThrowsMessage<std::runtime_error>(HasSubstr("consumer 0: byte 7 is odd")));
+}
+
 TEST(TeamOfProcesses, NoticesAMessageThatWentTwiceAndOneThatWentMissing) {
   EXPECT_THAT(run_team(stream_to([](const LoopPlan& plan) {
                 LoopResult result = do_nothing(plan);

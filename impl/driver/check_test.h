@@ -33,8 +33,6 @@ struct Check {
 template <class Entry>
 std::optional<std::string> excused(const Check<Entry>& check, const Entry& entry) {
   if (auto reason = entry.traits.available()) return reason;
-  if (check.needs_transport && !entry.traits.transports)
-    return "it carries nothing between processes";
   return check.waiver == nullptr ? std::nullopt : check.waiver(entry.traits);
 }
 
@@ -65,6 +63,8 @@ template <class Entry>
 std::vector<Case<Entry>> cases_of(const Entry& entry, const std::vector<Check<Entry>>& checks) {
   std::vector<Case<Entry>> cases;
   for (const Check<Entry>& check : checks) {
+    // A backend that carries nothing (null) has nothing to answer to most of them.
+    if (check.needs_transport && !entry.traits.transports) continue;
     if (check.with_threads) cases.push_back({entry, check, Peers::threads});
     cases.push_back({entry, check, Peers::processes});
   }

@@ -8,6 +8,8 @@
 // if the rest then hangs.
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -32,6 +34,10 @@ using Verdict = std::optional<std::string>;  // what is wrong; nothing when all 
 
 // How long a call that must come to an end is given. A sound backend needs a fraction of it.
 inline constexpr std::chrono::seconds kPatience{5};
+
+[[noreturn]] inline void wait_for_the_kill() {
+  for (;;) pause();
+}
 
 inline void nap(std::chrono::microseconds time) { std::this_thread::sleep_for(time); }
 

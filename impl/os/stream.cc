@@ -124,9 +124,9 @@ Status FrameReader::receive(int fd, Buffer& message, Deadline deadline) {
   }
   const std::int64_t length = decode_frame_header(ahead_.data() + begin_);
   if (length < 0) return Status::corrupt;
-  begin_ += kFrameHeader;
   const auto size = static_cast<std::size_t>(length);
-  message.resize(size);
+  message.resize(size);  // may throw: the header is still there then
+  begin_ += kFrameHeader;
   const std::size_t here = std::min(size, end_ - begin_);
   if (here != 0) std::memcpy(message.data(), ahead_.data() + begin_, here);
   begin_ += here;

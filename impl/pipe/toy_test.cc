@@ -96,7 +96,9 @@ const RegisterPipe<Toy> registered("toy",
 
 // What follows is the proof, not the backend. The suite of this program (conformance_test.cc) runs
 // on it by itself.
-TEST(RegistryOfThisProgram, Has_toy) { EXPECT_EQ(PipeRegistry::get("toy").traits.max_message, kMaxMessage); }
+TEST(RegistryOfThisProgram, Has_toy) {
+  EXPECT_EQ(PipeRegistry::get("toy").traits.max_message, kMaxMessage);
+}
 
 }  // namespace
 }  // namespace ipc

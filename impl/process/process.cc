@@ -21,8 +21,12 @@ std::string name_prefix = "Process-";
 std::atomic<int> constructed = 0;
 
 void close_stdin() {
-  const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null || dup2(null.get(), STDIN_FILENO) < 0) throw_errno("/dev/null as standard input");
+  UniqueFd null(open("/dev/null", O_RDONLY));
+  if (null.get() == STDIN_FILENO) {  // it was closed: this is it
+    static_cast<void>(null.release());
+  } else if (!null || dup2(null.get(), STDIN_FILENO) < 0) {
+    throw_errno("/dev/null as standard input");
+  }
 }
 
 }  // namespace

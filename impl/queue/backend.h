@@ -16,6 +16,8 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -86,8 +88,16 @@ class QueueAdapter final : public AnyQueue {
   B backend_;
 };
 
+// Ends the program when a backend bounded in items does not count them.
 template <QueueBackend B>
 QueueEntry queue_entry(std::string name, Traits traits) {
+  if constexpr (!requires(const B backend) { backend.size(); }) {
+    if (traits.capacity == CapacityUnit::items) {
+      std::fprintf(stderr, "the queue backend \"%s\" is bounded in items and has no size()\n",
+                   name.c_str());
+      std::abort();
+    }
+  }
   return {std::move(name), std::move(traits),
           [](const QueueOptions& options) { return std::make_unique<QueueAdapter<B>>(options); }};
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "impl/queue/contract_test.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <random>
 
@@ -49,10 +47,6 @@ void on_queue(const QueueEntry& entry, Peers peers) {
 Peer user_of(AnyQueue& queue, Peers peers, const std::function<void(AnyEndpoint&)>& body) {
   if (peers == Peers::processes) return Peer(peers, [&] { body(*queue.open()); });
   return Peer(peers, [end = std::shared_ptr<AnyEndpoint>(queue.open()), body] { body(*end); });
-}
-
-[[noreturn]] void wait_for_the_kill() {
-  for (;;) pause();
 }
 
 void produce(AnyEndpoint& end, std::uint32_t producer, std::uint32_t messages) {

@@ -91,7 +91,14 @@ Status LockedPipe::read_locked(Buffer& message, Deadline deadline) {
     const std::int64_t length = decode_frame_header(state_->header);
     status = Status::corrupt;
     if (length >= 0) {
-      message.resize(static_cast<std::size_t>(length));
+      try {
+        message.resize(static_cast<std::size_t>(length));
+      } catch (
+          ...) {  // no memory for it: its bytes stay in the pipe, and the lock must not stay taken
+        state_->broken = true;
+        state_->reading.unlock();
+        throw;
+      }
       status = read_body(message);
     }
   }
@@ -146,15 +153,20 @@ bool LockedPipe::drop_torn_frame() {
   return torn;
 }
 
-// Takes what is there out of a broken pipe. REQUIRES: `reading` is held.
+// Empties a broken pipe until nobody is writing any more: a writer inside a long frame could not
+// end it otherwise. REQUIRES: `reading` is held.
 Status LockedPipe::discard() {
   std::byte dropped[PIPE_BUF];
-  for (std::size_t left = waiting(pipe_.read.get()); left != 0;) {
-    const ssize_t n = read(pipe_.read.get(), dropped, std::min(left, sizeof dropped));
-    if (n <= 0) break;
-    left -= static_cast<std::size_t>(n);
+  for (;;) {
+    while (poll_until(pipe_.read.get(), POLLIN, Deadline::now()) > 0) {
+      if (read(pipe_.read.get(), dropped, sizeof dropped) <= 0) return Status::system_error;
+    }
+    const RobustMutex::Taken taken =
+        state_->writing.lock(Deadline::after(std::chrono::milliseconds(1)));
+    if (taken == RobustMutex::Taken::timed_out) continue;
+    state_->writing.unlock();
+    if (waiting(pipe_.read.get()) == 0) return Status::corrupt;
   }
-  return Status::corrupt;
 }
 
 Status LockedPipe::ready(Deadline deadline) const {

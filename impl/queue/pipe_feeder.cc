@@ -19,20 +19,31 @@
 namespace ipc {
 namespace {
 
+// What all processes share: the pipe, and the slots that bound the items put and not yet taken.
+struct SlottedPipe {
+  explicit SlottedPipe(const QueueOptions& options)
+      : max_items(options.max_items == 0 ? Semaphore::kMax : options.max_items),
+        pipe(options.capacity_bytes),
+        slots(max_items) {}
+
+  void give_back() { slots->release(max_items); }
+
+  const std::uint32_t max_items;
+  LockedPipe pipe;
+  Shared<Semaphore> slots;
+};
+
 // What a producing process has put and not yet written, and the thread that writes it.
 class Outbox {
  public:
-  explicit Outbox(std::shared_ptr<LockedPipe> pipe) : pipe_(std::move(pipe)) {}
+  explicit Outbox(std::shared_ptr<SlottedPipe> queue) : queue_(std::move(queue)) {}
 
   void push(std::span<const std::byte> message) {
-    std::lock_guard hold(mutex_);
-    Buffer copy;
-    if (!spare_.empty()) {
-      copy = std::move(spare_.back());
-      spare_.pop_back();
-    }
+    Buffer copy = spare_buffer();
     copy.resize(message.size());
-    std::copy(message.begin(), message.end(), copy.data());
+    std::copy(message.begin(), message.end(),
+              copy.data());  // not under the lock: the feeder goes on
+    std::lock_guard hold(mutex_);
     waiting_.push_back(std::move(copy));
     if (!writing_ && waiting_.size() == 1) changed_.notify_all();
   }
@@ -67,7 +78,8 @@ class Outbox {
       writing_ = true;
       hold.unlock();
       // Nobody waits for the outcome; CPython's feeder, too, can only say what it had to drop.
-      if (const Status s = pipe_->send(message.bytes(), Deadline::never()); s != Status::ok) {
+      if (const Status s = queue_->pipe.send(message.bytes(), Deadline::never()); s != Status::ok) {
+        queue_->give_back();
         std::fprintf(stderr, "pipe_feeder: a message was dropped: %s\n", to_string(s).data());
       }
       hold.lock();
@@ -80,7 +92,15 @@ class Outbox {
  private:
   static constexpr std::size_t kSpare = 64;  // buffers kept for the next messages
 
-  std::shared_ptr<LockedPipe> pipe_;
+  Buffer spare_buffer() {
+    std::lock_guard hold(mutex_);
+    if (spare_.empty()) return Buffer();
+    Buffer buffer = std::move(spare_.back());
+    spare_.pop_back();
+    return buffer;
+  }
+
+  std::shared_ptr<SlottedPipe> queue_;
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::deque<Buffer> waiting_;
@@ -95,8 +115,8 @@ class PipeFeeder {
   // One process's side. The feeder thread is started by the first send, as fork must not meet it.
   class End {
    public:
-    explicit End(PipeFeeder& queue)
-        : queue_(queue), outbox_(std::make_shared<Outbox>(queue.pipe_)) {}
+    explicit End(const std::shared_ptr<SlottedPipe>& queue)
+        : queue_(*queue), outbox_(std::make_shared<Outbox>(queue)) {}
 
     ~End() {
       outbox_->end(abandoned_);
@@ -113,9 +133,9 @@ class PipeFeeder {
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > kMaxFrame) return Status::too_big;
-      if (!queue_.slots_->acquire(deadline)) return Status::timed_out;
-      if (queue_.pipe_->broken()) {
-        queue_.slots_->release(queue_.max_items_);
+      if (!queue_.slots->acquire(deadline)) return Status::timed_out;
+      if (queue_.pipe.broken()) {
+        queue_.give_back();
         return Status::corrupt;
       }
       std::call_once(started_,
@@ -125,21 +145,19 @@ class PipeFeeder {
     }
 
     Status receive_until(Buffer& message, Deadline deadline) {
-      const Status status = queue_.pipe_->receive(message, deadline);
+      const Status status = queue_.pipe.receive(message, deadline);
       // What is corrupt gives slots back as well, or a sender would wait for one for ever.
-      if (status == Status::ok || status == Status::corrupt) {
-        queue_.slots_->release(queue_.max_items_);
-      }
+      if (status == Status::ok || status == Status::corrupt) queue_.give_back();
       return status;
     }
 
-    Status ready(Deadline deadline) const { return queue_.pipe_->ready(deadline); }
-    int wait_fd() const { return queue_.pipe_->read_fd(); }
+    Status ready(Deadline deadline) const { return queue_.pipe.ready(deadline); }
+    int wait_fd() const { return queue_.pipe.read_fd(); }
     Status flush(Deadline deadline) { return outbox_->flush(deadline); }
     void abandon_unsent() { abandoned_ = true; }
 
    private:
-    PipeFeeder& queue_;
+    SlottedPipe& queue_;
     std::shared_ptr<Outbox> outbox_;
     std::once_flag started_;
     std::thread feeder_;
@@ -147,18 +165,14 @@ class PipeFeeder {
   };
 
   explicit PipeFeeder(const QueueOptions& options)
-      : max_items_(options.max_items == 0 ? Semaphore::kMax : options.max_items),
-        pipe_(std::make_shared<LockedPipe>(options.capacity_bytes)),
-        slots_(max_items_) {}
+      : queue_(std::make_shared<SlottedPipe>(options)) {}
 
-  std::unique_ptr<End> open() { return std::make_unique<End>(*this); }
-  std::size_t capacity_bytes() const { return pipe_->capacity_bytes(); }
-  std::uint32_t size() const { return max_items_ - slots_->value(); }
+  std::unique_ptr<End> open() { return std::make_unique<End>(queue_); }
+  std::size_t capacity_bytes() const { return queue_->pipe.capacity_bytes(); }
+  std::uint32_t size() const { return queue_->max_items - queue_->slots->value(); }
 
  private:
-  const std::uint32_t max_items_;
-  std::shared_ptr<LockedPipe> pipe_;
-  Shared<Semaphore> slots_;
+  std::shared_ptr<SlottedPipe> queue_;
 };
 
 const RegisterQueue<PipeFeeder> registered(

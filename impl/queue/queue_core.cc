@@ -117,8 +117,11 @@ Buffer QueueCore::get(Deadline deadline) {
   Buffer message;
   const Status status = in.receive_until(message, deadline);
   if (status == Status::timed_out) throw Empty();
+  // A corrupt queue gives slots back as well, or a putter would wait for one for ever.
+  if (has_slots_ && (status == Status::ok || status == Status::corrupt)) {
+    counters_->slots.release(maxsize_);
+  }
   if (status != Status::ok) throw_status(status, Direction::receive, backend_);
-  if (has_slots_) counters_->slots.release(maxsize_);
   return message;
 }
 
@@ -159,7 +162,9 @@ void QueueCore::task_done() {
 void QueueCore::join_tasks() {
   // acquire: pairs with end_task, what the finishers did before is seen.
   while (const std::uint32_t count = counters_->unfinished.load(std::memory_order_acquire)) {
-    futex_wait(counters_->unfinished, count, Deadline::never());
+    // Looked at again now and then: a finisher may be killed before it wakes anybody.
+    futex_wait(counters_->unfinished, count,
+               Deadline::never().within(std::chrono::milliseconds(50)));
   }
 }
 

@@ -16,6 +16,7 @@ from .series import KEYS, Series, parse
 
 PROFILES = Path(__file__).resolve().parent.parent / "profiles.toml"
 SLOW_FACTOR = 3  # how far a fast side may stretch the slowest side's run beyond run_seconds
+CPYTHON = "bench_cpython"  # its sides are never compared with those of the C++ programs
 
 
 class PlanError(Exception):
@@ -110,9 +111,10 @@ def select(available: Sequence[Listed], profile: Profile | None, only: str | Non
         others = sum(bool(re.search(only, entry.series.name)) for entry in available)
         hint = f"; {others} outside it match: try --profile full" if others else ""
         listing = "tools/run --list" + (f" --profile {profile.name}" if profile else "")
+        there = sorted({f"{s.question}/{s.backend}" for s in (e.series for e in in_profile)})
         raise PlanError(
             f"--only '{only}': matches none of the {len(in_profile)} series of {name}{hint}; "
-            f"'{listing}' shows them"
+            f"'{listing}' shows them. There are {', '.join(there)}"
         )
     return taken
 
@@ -125,19 +127,20 @@ class Calibration:
     overhead_seconds: float
 
     def run_seconds(self, messages: int, batches: int) -> float:
-        return self.overhead_seconds + batches * messages * self.ns_per_message * 1e-9
+        """Of one process run; a batch more than is asked for warms up."""
+        return self.overhead_seconds + (batches + 1) * messages * self.ns_per_message * 1e-9
 
 
 def comparison_group(entry: Listed) -> tuple[Any, ...]:
-    """Equal for series that are compared: same metric and keys, whatever the family, the backend and the codec.
+    """Equal for series that are compared: same language, metric and keys, whatever the family and the backend.
 
     A pipe counts as one producer and one consumer. Floors and `null` compare with nothing.
     """
     series = entry.series
     if entry.metric == "floor" or series.backend == "null":
         return (series.name,)
-    keys = {"producers": 1, "consumers": 1, **series.keys, "codec": None}
-    return (entry.metric, *(keys.get(key) for key in KEYS))
+    keys = {"producers": 1, "consumers": 1, **series.keys}
+    return (entry.program == CPYTHON, entry.metric, *(keys.get(key) for key in KEYS))
 
 
 def assign_messages(

@@ -61,15 +61,16 @@ def test_quick_takes_at_most_40_series_and_what_the_claim_needs(available):
     quick = load_profiles()["quick"]
     names = {one.series.name for one in select(available, quick, None) if one.skip is None}
     assert len(names) <= 40 and quick.blocks == 12 and set(quick.aa) <= names
-    for size in (64, 65536):
+    one = "producers:1/consumers:1/placement:same"
+    for place in ("same", "cross"):
         for pipe in ("cpython_pipe_duplex", "cpython_pipe_oneway"):
-            keys = f"bytes:{size}/codec:pickle/placement:cross"
-            assert f"pipe_latency/{pipe}/{keys}" in names
-            assert f"pipe_throughput/{pipe}/{keys}" in names
-        for queue, codec in product(("pipe_locked", "pipe_feeder"), ("",)):
-            assert f"queue_latency/{queue}/bytes:{size}{codec}/placement:cross" in names
-            peers = "producers:1/consumers:1/placement:cross"
-            assert f"queue_throughput/{queue}/bytes:{size}{codec}/{peers}" in names
+            assert f"pipe_latency/{pipe}/bytes:64/codec:pickle/placement:{place}" in names
+        for queue in ("pipe_locked", "pipe_feeder"):
+            assert f"queue_latency/{queue}/bytes:64/placement:{place}" in names
+    for size in (64, 65536):
+        assert f"pipe_throughput/os_pipe/bytes:{size}/placement:same" in names
+        assert f"queue_throughput/pipe_locked/bytes:{size}/{one}" in names
+        assert f"queue_throughput/cpython_queue/bytes:{size}/codec:pickle/{one}" in names
 
 
 def test_full_takes_everything(available):

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .child import Interrupted, Stop
 from .launch import Launch, ProgramError, process_run
-from .child import Stop
 from .stats import Interval, median_interval, paired_ratio
 
 PERF_LOOPS = 100_000
@@ -59,17 +59,20 @@ def real_time(build: Path, series: str, stop: Stop) -> float:
     return float(result.columns["real_time_ns"])
 
 
-def measure(build: Path, rounds: int, report: Callable[[int], None]) -> dict[str, Any]:
+def measure(build: Path, rounds: int, stop: Stop, report: Callable[[int], None]) -> dict[str, Any]:
     """Medians with intervals, in ns, and the ratio pipe / perf paired by round. `report` hears of each round.
 
-    Raises ProgramError.
+    Raises ProgramError, and Interrupted after a signal.
     """
-    stop = Stop()
-    cpu = max(os.sched_getaffinity(0))  # as the programs choose for placement:same
+    cpu = max(
+        os.sched_getaffinity(0)
+    )  # where the programs put placement:same on machines of this class
     times: dict[str, dict[int, float]] = {name: {} for name in (STREAM, PING, CLOCK, PIPE, PERF)}
     for number in range(rounds):
         order = list(times) if number % 2 == 0 else list(times)[::-1]
         for name in order:
+            if stop.signum is not None:
+                raise Interrupted
             value = perf_pipe(cpu) if name == PERF else real_time(build, name, stop)
             times[name][number] = value
         report(number + 1)

@@ -154,11 +154,24 @@ def measurement(run: RunDir) -> str:
         raise ReadmeError(f"{path}: {error}; make it with tools/quality --out {path}") from None
 
 
+def figures(run: RunDir) -> str:
+    """The figures that README shows, of those that the run has."""
+    shown = {
+        "ranking_64B": "Ranking at 64 bytes",
+        "latency_by_size": "Round trip by size",
+        "throughput_by_size": "Throughput by size",
+    }
+    folder = f"results/reference/{run.path.name}/plots"
+    found = [name for name in shown if (run.path / "plots" / f"{name}.png").exists()]
+    return "\n".join(f"![{shown[name]}]({folder}/{name}.png)\n" for name in found)
+
+
 PARTS: dict[str, Callable[[RunDir], str]] = {
     "headline": headline,
     "verdict": verdict,
     "backends": backends,
     "quality": measurement,
+    "figures": figures,
 }
 
 

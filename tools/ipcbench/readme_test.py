@@ -141,7 +141,7 @@ def test_the_readme_of_the_project_is_what_its_reference_run_gives():
 
 
 def test_every_part_has_a_name_that_the_readme_may_use():
-    assert list(readme.PARTS) == ["headline", "verdict", "backends"]
+    assert list(readme.PARTS) == ["headline", "verdict", "backends", "quality", "figures"]
 
 
 def test_results_readme_explains_every_column_of_the_current_schema():
