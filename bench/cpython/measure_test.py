@@ -87,7 +87,7 @@ def test_capacity_is_what_was_granted():
         assert backend(False, 64, "", asked).capacity_bytes == granted
     assert CpythonPipeDuplex(True, 64, "", asked).capacity_bytes == asked
     assert CpythonQueue(False, 1000, "pickle", asked).capacity_bytes == 16000
-    assert CpythonQueue(False, asked + 1, "pickle", asked).capacity_bytes == asked + 1
+    assert CpythonQueue(False, asked + 1, "pickle", asked).capacity_bytes == 16 * (asked + 1)
 
 
 def test_same_is_one_cpu_and_cross_takes_all_in_turn():

@@ -84,6 +84,15 @@ TEST(BenchmarkProcesses, WriteRowsWithBareNamesAndTimesPerMessage) {
   std::filesystem::remove(file.string() + ".csv");
 }
 
+TEST(BenchmarkProcesses, MeasureABackendThatIsOneFile) {
+  const Result list = run("toy_bench", "--list");
+  EXPECT_THAT(list.output, HasSubstr("pipe_throughput/toy/bytes:64/codec:msgpack/placement:cross"));
+  EXPECT_THAT(list.output, HasSubstr("socketpair of sequenced packets"));
+  EXPECT_THAT(list.output, HasSubstr("its messages have at most 32768 bytes"));
+  const Result measured = run("toy_bench", "'--benchmark_filter=/toy/bytes:64/.*same' --messages=50");
+  EXPECT_EQ(measured.status, 0) << measured.output;
+}
+
 TEST(BenchmarkProcesses, SaySoWhenASeriesFails) {
   const Result result =
       run("bench_pipe", std::string(kOne) + " --time_limit=0.001 --messages=100000");

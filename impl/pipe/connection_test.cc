@@ -19,7 +19,7 @@
 
 #include "impl/pipe/backend.h"
 #include "impl/pipe/pipe.h"
-#include "impl/process/testing.h"
+#include "impl/process/typed_api_test.h"
 
 namespace ipc {
 namespace {

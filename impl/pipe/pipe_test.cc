@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "impl/pipe/backend.h"
-#include "impl/process/testing.h"
+#include "impl/process/typed_api_test.h"
 
 namespace ipc {
 namespace {

@@ -16,7 +16,7 @@
 #include "impl/driver/errors.h"
 #include "impl/os/mapping.h"
 #include "impl/pipe/pipe.h"
-#include "impl/process/testing.h"
+#include "impl/process/typed_api_test.h"
 
 namespace ipc {
 namespace {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "impl/pipe/pipe.h"
-#include "impl/process/testing.h"
+#include "impl/process/typed_api_test.h"
 #include "impl/queue/queue.h"
 
 namespace ipc {

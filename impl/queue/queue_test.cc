@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "impl/process/testing.h"
+#include "impl/process/typed_api_test.h"
 
 namespace ipc {
 namespace {
