@@ -89,7 +89,8 @@ TEST(BenchmarkProcesses, MeasureABackendThatIsOneFile) {
   EXPECT_THAT(list.output, HasSubstr("pipe_throughput/toy/bytes:64/codec:msgpack/placement:cross"));
   EXPECT_THAT(list.output, HasSubstr("socketpair of sequenced packets"));
   EXPECT_THAT(list.output, HasSubstr("its messages have at most 32768 bytes"));
-  const Result measured = run("toy_bench", "'--benchmark_filter=/toy/bytes:64/.*same' --messages=50");
+  const Result measured =
+      run("toy_bench", "'--benchmark_filter=/toy/bytes:64/.*same' --messages=50");
   EXPECT_EQ(measured.status, 0) << measured.output;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // An endpoint that carries objects instead of bytes: what a message of the typed API costs on top
-// of its transport, and one copy more, for the loops want the bytes in their own buffer. Each message becomes an ipc::Object, is encoded and sent; received, decoded,
-// and its bytes are handed out.
+// of its transport, and one copy more, for the loops want the bytes in their own buffer. Each
+// message becomes an ipc::Object, is encoded and sent; received, decoded, and its bytes are handed
+// out.
 #pragma once
 
 #include <cstddef>

@@ -111,7 +111,7 @@ void check_shared_endpoint(const QueueEntry& entry, Peers peers) {
     both.push_back(user_of(*queue, peers, [&tally, i](AnyEndpoint& end) {
       std::vector<Peer> threads;
       for (std::uint32_t k = 0; k < 2; ++k) {
-        threads.emplace_back(Peers::threads, [&, k] { consume(end, tally); });
+        threads.emplace_back(Peers::threads, [&] { consume(end, tally); });
         threads.emplace_back(Peers::threads, [&, k] { produce(end, 2 * i + k, kEach); });
       }
       for (Peer& thread : threads) thread.finish();
