@@ -8,111 +8,35 @@ the percentile curves, histograms.csv. What was not measured is not drawn.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
 from . import plot_style as style
-from . import summary
+from .plot_data import (
+    BEYOND,
+    PAYLOADS,
+    Data,
+    Nothing,
+    Point,
+    panels_of,
+    point,
+    quantiles,
+    read,
+)
 from .rundir import RunDir, RunDirError
-from .series import FLOOR, PLACEMENTS, parse
+from .series import PLACEMENTS, parse
 
-DEFAULT_BYTES = 64
-PAYLOADS = ("bytes", "objects")  # never compared with each other: panels of their own
 WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
-BEYOND = 10  # a percentile needs so many samples beyond it: p99 1000, p99.9 10000, p99.99 100000
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
 POINTS = (
     "Points: median over process runs; bars: its 95 % interval by order statistics, "
     "from 6 runs on."
 )
-
-
-class Nothing(Exception):
-    """This figure has no rows; the text says what it needs."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One series; `median`, `low`, `high` are ns (latency) or messages per second (throughput)."""
-
-    backend: style.Backend
-    metric: str  # "latency" or "throughput"
-    payload: str
-    placement: str
-    bytes: int
-    peers: tuple[int, int]  # producers, consumers
-    median: float
-    low: float | None
-    high: float | None
-    x_floor: float | None
-
-    @property
-    def control(self) -> bool:
-        return self.backend[1] == style.CONTROL
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The ends of the interval, both the median where there is none."""
-        if self.low is None or self.high is None:
-            return self.median, self.median
-        return self.low, self.high
-
-    def bandwidth(self) -> Point:
-        """The same with payload bytes per second for messages per second."""
-        low, high = (None if v is None else v * self.bytes for v in (self.low, self.high))
-        return replace(self, median=self.median * self.bytes, low=low, high=high)
-
-
-@dataclass(frozen=True)
-class Data:
-    """What all figures share."""
-
-    points: list[Point]
-    floors: dict[str, float]  # series name -> median, ns
-    looks: dict[style.Backend, style.Look]
-    conditions: str
-    size: int  # of the figures at one size, bytes
-    histograms: list[dict[str, Any]]
-
-    def at(self) -> str:
-        return style.short(self.size, style.SIZE)
-
-
-def point(row: Mapping[str, Any]) -> Point | None:
-    """The point of a summary row; None for floors, other questions and series without a value."""
-    family, _, metric = row["question"].partition("_")
-    if metric not in ("latency", "throughput") or row.get("median") is None:
-        return None
-    if not (row["bytes"] and row["placement"]) or row["op"] or row["clients"] or row["processes"]:
-        return None
-    return Point(
-        (family, row["backend"]),
-        metric,
-        "objects" if row["codec"] else "bytes",
-        row["placement"],
-        row["bytes"],
-        (row["producers"] or 1, row["consumers"] or 1),
-        *(row.get(k) for k in ("median", "low", "high", "x_floor")),
-    )
-
-
-def panels_of(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
-    """The points by (payload, placement): all combinations of those that occur, in fixed order."""
-    points = list(points)
-    payloads = [name for name in PAYLOADS if any(p.payload == name for p in points)]
-    placements = [name for name in PLACEMENTS if any(p.placement == name for p in points)]
-    return {
-        (payload, place): [p for p in points if (p.payload, p.placement) == (payload, place)]
-        for payload in payloads
-        for place in placements
-    }
 
 
 def sheet_of(
@@ -323,18 +247,6 @@ def draw_ranking(ax: Axes, data: Data, rows: Sequence[Point | str]) -> None:
         style.absent(ax)
 
 
-def quantiles(rows: Sequence[Mapping[str, Any]], q: np.ndarray) -> np.ndarray:
-    """The quantiles `q` (0..1) in ns of histogram rows, merged.
-
-    Each is the upper end of the bucket that holds rank ceil(q n). Buckets are [low_ns, high_ns) of
-    whole ns, so the upper end is the last value that the bucket can hold.
-    """
-    order = sorted((row["high_ns"] - 1, row["count"]) for row in rows)
-    seen = np.cumsum([count for _, count in order])
-    ranks = np.clip(np.ceil(q * seen[-1] - 1e-9), 1, seen[-1])
-    return np.array([end for end, _ in order], dtype=float)[np.searchsorted(seen, ranks)]
-
-
 def percentiles(data: Data) -> style.Sheet:
     """Round trip against percentile at one size: runs merged, and the band from least to most."""
     rows: dict[str, dict[int, list]] = defaultdict(lambda: defaultdict(list))
@@ -401,32 +313,11 @@ FIGURES = (latency_by_size, throughput_by_size, bandwidth_by_size)
 FIGURES_AT_ONE_SIZE = (ranking, percentiles, throughput_by_peers)
 
 
-def read(run: RunDir, size: int | None = None) -> Data:
-    """What the figures need of a run; `size` as in draw(). Raises RunDirError."""
-    plan = run.plan()
-    runs = run.runs() if (run.path / "runs.csv").exists() else []
-    if (run.path / "summary.csv").exists():
-        rows = run.summary()
-    else:
-        rows = summary.summarise(runs, plan.get("wait_class", {}))
-    points = [p for p in map(point, rows) if p]
-    sizes = sorted({p.bytes for p in points})
-    if size is not None and size not in sizes:
-        measured = ", ".join(map(str, sizes)) or "none"
-        raise RunDirError(f"{run.path}: no messages of {size} bytes; measured are: {measured}")
-    if size is None:
-        size = min(sizes, key=lambda n: abs(np.log(n / DEFAULT_BYTES)), default=DEFAULT_BYTES)
-    floors = {r["series"]: r["median"] for r in rows if r["question"] == FLOOR and r.get("median")}
-    conditions = style.conditions(run.environment(), plan, runs, rows)
-    looks = style.looks(p.backend for p in points)
-    return Data(points, floors, looks, conditions, size, run.histograms())
-
-
 def draw(run: RunDir, out: Path, size: int | None = None) -> tuple[list[Path], list[str]]:
     """Writes every figure that the run has rows for into the folder `out`, each as .svg and .png.
 
     `size` is the message size in bytes of the figures at one size; None takes the measured one
-    nearest to DEFAULT_BYTES. Returns the paths and why each missing figure was left out. Raises
+    nearest to plot_data.DEFAULT_BYTES. Returns the paths and why each missing figure was left out. Raises
     RunDirError.
     """
     data = read(run, size)

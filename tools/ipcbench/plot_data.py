@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""What the figures show: the points of a run's summary, and the quantiles of its histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from . import plot_style as style
+from . import summary
+from .rundir import RunDir, RunDirError
+from .series import FLOOR, PLACEMENTS
+
+DEFAULT_BYTES = 64
+PAYLOADS = ("bytes", "objects")  # never compared with each other: panels of their own
+BEYOND = 10  # a percentile needs so many samples beyond it: p99 1000, p99.9 10000, p99.99 100000
+
+
+class Nothing(Exception):
+    """This figure has no rows; the text says what it needs."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One series; `median`, `low`, `high` are ns (latency) or messages per second (throughput)."""
+
+    backend: style.Backend
+    metric: str  # "latency" or "throughput"
+    payload: str
+    placement: str
+    bytes: int
+    peers: tuple[int, int]  # producers, consumers
+    median: float
+    low: float | None
+    high: float | None
+    x_floor: float | None
+
+    @property
+    def control(self) -> bool:
+        return self.backend[1] == style.CONTROL
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the interval, both the median where there is none."""
+        if self.low is None or self.high is None:
+            return self.median, self.median
+        return self.low, self.high
+
+    def bandwidth(self) -> Point:
+        """The same with payload bytes per second for messages per second."""
+        low, high = (None if v is None else v * self.bytes for v in (self.low, self.high))
+        return replace(self, median=self.median * self.bytes, low=low, high=high)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What all figures share."""
+
+    points: list[Point]
+    floors: dict[str, float]  # series name -> median, ns
+    looks: dict[style.Backend, style.Look]
+    conditions: str
+    size: int  # of the figures at one size, bytes
+    histograms: list[dict[str, Any]]
+
+    def at(self) -> str:
+        return style.short(self.size, style.SIZE)
+
+
+def point(row: Mapping[str, Any]) -> Point | None:
+    """The point of a summary row; None for floors, other questions and series without a value."""
+    family, _, metric = row["question"].partition("_")
+    if metric not in ("latency", "throughput") or row.get("median") is None:
+        return None
+    if not (row["bytes"] and row["placement"]) or row["op"] or row["clients"] or row["processes"]:
+        return None
+    return Point(
+        (family, row["backend"]),
+        metric,
+        "objects" if row["codec"] else "bytes",
+        row["placement"],
+        row["bytes"],
+        (row["producers"] or 1, row["consumers"] or 1),
+        *(row.get(k) for k in ("median", "low", "high", "x_floor")),
+    )
+
+
+def panels_of(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
+    """The points by (payload, placement): all combinations of those that occur, in fixed order."""
+    points = list(points)
+    payloads = [name for name in PAYLOADS if any(p.payload == name for p in points)]
+    placements = [name for name in PLACEMENTS if any(p.placement == name for p in points)]
+    return {
+        (payload, place): [p for p in points if (p.payload, p.placement) == (payload, place)]
+        for payload in payloads
+        for place in placements
+    }
+
+
+def quantiles(rows: Sequence[Mapping[str, Any]], q: np.ndarray) -> np.ndarray:
+    """The quantiles `q` (0..1) in ns of histogram rows, merged.
+
+    Each is the upper end of the bucket that holds rank ceil(q n). Buckets are [low_ns, high_ns) of
+    whole ns, so the upper end is the last value that the bucket can hold.
+    """
+    order = sorted((row["high_ns"] - 1, row["count"]) for row in rows)
+    seen = np.cumsum([count for _, count in order])
+    ranks = np.clip(np.ceil(q * seen[-1] - 1e-9), 1, seen[-1])
+    return np.array([end for end, _ in order], dtype=float)[np.searchsorted(seen, ranks)]
+
+
+def read(run: RunDir, size: int | None = None) -> Data:
+    """What the figures need of a run; `size` as in draw(). Raises RunDirError."""
+    plan = run.plan()
+    runs = run.runs() if (run.path / "runs.csv").exists() else []
+    if (run.path / "summary.csv").exists():
+        rows = run.summary()
+    else:
+        rows = summary.summarise(runs, plan.get("wait_class", {}))
+    points = [p for p in map(point, rows) if p]
+    sizes = sorted({p.bytes for p in points})
+    if size is not None and size not in sizes:
+        measured = ", ".join(map(str, sizes)) or "none"
+        raise RunDirError(f"{run.path}: no messages of {size} bytes; measured are: {measured}")
+    if size is None:
+        size = min(sizes, key=lambda n: abs(np.log(n / DEFAULT_BYTES)), default=DEFAULT_BYTES)
+    floors = {r["series"]: r["median"] for r in rows if r["question"] == FLOOR and r.get("median")}
+    conditions = style.conditions(run.environment(), plan, runs, rows)
+    looks = style.looks(p.backend for p in points)
+    return Data(points, floors, looks, conditions, size, run.histograms())
