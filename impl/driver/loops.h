@@ -74,29 +74,55 @@ inline Buffer touched_buffer(std::size_t bytes) {
   return buffer;
 }
 
-template <class Endpoint>
-LoopResult stream_out(Endpoint& out, const LoopPlan& plan) {
-  Buffer message = touched_buffer(plan.bytes);
-  LoopResult result;
-  result.begin_ns = monotonic_ns();
-  for (std::uint64_t i = 0; i < plan.messages; ++i) {
-    const std::uint64_t tag = make_tag(plan.producer, plan.first_sequence + i);
-    fill_payload(message.bytes(), tag);
-    if (result.status = out.send(message.bytes()); result.status != Status::ok) {
-      result.fault = Fault::status;
-      return result;
-    }
-    result.sum += tag;
-    ++result.messages;
+// What a loop has done so far. The loops keep it, and a plan of their own, in registers: neither is
+// visible to the endpoint.
+class Progress {
+ public:
+  void add(std::uint64_t tag) {
+    ++messages_;
+    sum_ += tag;
   }
-  result.end_ns = monotonic_ns();
-  return result;
+  std::uint64_t messages() const { return messages_; }
+  std::int64_t begin_ns() const { return begin_ns_; }
+
+  LoopResult done(std::int64_t end_ns) const { return result(Fault::none, Status::ok, end_ns); }
+  LoopResult failed(Fault fault, Status status) const { return result(fault, status, 0); }
+
+ private:
+  LoopResult result(Fault fault, Status status, std::int64_t end_ns) const {
+    return {.fault = fault,
+            .status = status,
+            .messages = messages_,
+            .sum = sum_,
+            .begin_ns = begin_ns_,
+            .end_ns = end_ns};
+  }
+
+  std::uint64_t messages_ = 0;
+  std::uint64_t sum_ = 0;
+  std::int64_t begin_ns_ = monotonic_ns();
+};
+
+template <class Endpoint>
+LoopResult stream_out(Endpoint& out, const LoopPlan plan) {
+  Buffer message = touched_buffer(plan.bytes);
+  Progress progress;
+  while (progress.messages() < plan.messages) {
+    const std::uint64_t tag = make_tag(plan.producer, plan.first_sequence + progress.messages());
+    fill_payload(message.bytes(), tag);
+    if (const Status status = out.send(message.bytes()); status != Status::ok) {
+      return progress.failed(Fault::status, status);
+    }
+    progress.add(tag);
+  }
+  return progress.done(monotonic_ns());
 }
 
 // Receives one message and checks it; the fault if there is one.
 template <class Endpoint>
-Fault receive_checked(Endpoint& in, Buffer& message, const LoopPlan& plan, SequenceCheck& check,
-                      std::uint64_t& tag, Status& status) {
+[[gnu::always_inline]] inline Fault receive_checked(Endpoint& in, Buffer& message,
+                                                    const LoopPlan& plan, SequenceCheck& check,
+                                                    std::uint64_t& tag, Status& status) {
   if (status = in.receive(message); status != Status::ok) return Fault::status;
   if (message.size() != plan.bytes) return Fault::wrong_size;
   if (!check_payload(message.bytes(), tag)) return Fault::torn;
@@ -104,70 +130,62 @@ Fault receive_checked(Endpoint& in, Buffer& message, const LoopPlan& plan, Seque
 }
 
 template <class Endpoint>
-LoopResult stream_in(Endpoint& in, const LoopPlan& plan, SequenceCheck& check) {
+LoopResult stream_in(Endpoint& in, const LoopPlan plan, SequenceCheck& check) {
   Buffer message = touched_buffer(plan.bytes);
-  LoopResult result;
-  result.begin_ns = monotonic_ns();
-  for (std::uint64_t i = 0; i < plan.messages; ++i) {
+  Progress progress;
+  while (progress.messages() < plan.messages) {
     std::uint64_t tag;
-    result.fault = receive_checked(in, message, plan, check, tag, result.status);
-    if (result.fault != Fault::none) return result;
-    result.sum += tag;
-    ++result.messages;
+    Status status;
+    const Fault fault = receive_checked(in, message, plan, check, tag, status);
+    if (fault != Fault::none) return progress.failed(fault, status);
+    progress.add(tag);
   }
-  result.end_ns = monotonic_ns();
-  return result;
+  return progress.done(monotonic_ns());
 }
 
 // Sends and awaits the answer, one message under way. Each round trip is stamped once: its end is
 // the start of the next, so the sum of the recorded times is the duration of the batch.
 template <class Endpoint>
-LoopResult ping(Endpoint& out, Endpoint& in, const LoopPlan& plan, SequenceCheck& check,
+LoopResult ping(Endpoint& out, Endpoint& in, const LoopPlan plan, SequenceCheck& check,
                 Histogram& round_trips) {
   Buffer request = touched_buffer(plan.bytes);
   Buffer answer = touched_buffer(plan.bytes);
-  LoopResult result;
-  std::int64_t stamp = result.begin_ns = monotonic_ns();
-  for (std::uint64_t i = 0; i < plan.messages; ++i) {
-    fill_payload(request.bytes(), make_tag(plan.producer, plan.first_sequence + i));
-    if (result.status = out.send(request.bytes()); result.status != Status::ok) {
-      result.fault = Fault::status;
-      return result;
-    }
+  Progress progress;
+  std::int64_t stamp = progress.begin_ns();
+  while (progress.messages() < plan.messages) {
+    fill_payload(request.bytes(),
+                 make_tag(plan.producer, plan.first_sequence + progress.messages()));
+    Status status = out.send(request.bytes());
+    if (status != Status::ok) return progress.failed(Fault::status, status);
     std::uint64_t tag;
-    result.fault = receive_checked(in, answer, plan, check, tag, result.status);
-    if (result.fault != Fault::none) return result;
+    const Fault fault = receive_checked(in, answer, plan, check, tag, status);
+    if (fault != Fault::none) return progress.failed(fault, status);
     const std::int64_t now = monotonic_ns();
     round_trips.record(now - stamp);
     stamp = now;
-    result.sum += tag;
-    ++result.messages;
+    progress.add(tag);
   }
-  result.end_ns = stamp;
-  return result;
+  return progress.done(stamp);
 }
 
 // Answers each message with one of its own that has the same tag.
 template <class Endpoint>
-LoopResult pong(Endpoint& in, Endpoint& out, const LoopPlan& plan, SequenceCheck& check) {
+LoopResult pong(Endpoint& in, Endpoint& out, const LoopPlan plan, SequenceCheck& check) {
   Buffer request = touched_buffer(plan.bytes);
   Buffer answer = touched_buffer(plan.bytes);
-  LoopResult result;
-  result.begin_ns = monotonic_ns();
-  for (std::uint64_t i = 0; i < plan.messages; ++i) {
+  Progress progress;
+  while (progress.messages() < plan.messages) {
     std::uint64_t tag;
-    result.fault = receive_checked(in, request, plan, check, tag, result.status);
-    if (result.fault != Fault::none) return result;
+    Status status;
+    const Fault fault = receive_checked(in, request, plan, check, tag, status);
+    if (fault != Fault::none) return progress.failed(fault, status);
     fill_payload(answer.bytes(), tag);
-    if (result.status = out.send(answer.bytes()); result.status != Status::ok) {
-      result.fault = Fault::status;
-      return result;
+    if (status = out.send(answer.bytes()); status != Status::ok) {
+      return progress.failed(Fault::status, status);
     }
-    result.sum += tag;
-    ++result.messages;
+    progress.add(tag);
   }
-  result.end_ns = monotonic_ns();
-  return result;
+  return progress.done(monotonic_ns());
 }
 
 }  // namespace ipc

@@ -18,12 +18,38 @@ namespace {
 
 constexpr std::size_t kReadAhead = 64 * 1024;
 constexpr std::size_t kLarge =
-    8 * 1024;  // from here on the second copy costs more than a second read
+    8 * 1024;                        // from here on the second copy costs more than a second read
+constexpr std::size_t kSmall = 512;  // up to here a copy costs less than a second part in writev
 
 Status failure() {
   if (errno == EPIPE) return Status::closed;
   if (errno == ECONNRESET) return Status::peer_died;
   return Status::system_error;
+}
+
+// Sends `header` and `message` from byte `sent` of the two together on, at most `limit` bytes.
+// Returns what write(2) does.
+ssize_t write_part(int fd, const std::byte* header, std::span<const std::byte> message,
+                   std::size_t sent, std::size_t limit) {
+  if (sent == 0 && message.size() <= kSmall) {
+    std::byte frame[kFrameHeader + kSmall];
+    std::memcpy(frame, header, kFrameHeader);
+    if (!message.empty()) std::memcpy(frame + kFrameHeader, message.data(), message.size());
+    return write(fd, frame, std::min(limit, kFrameHeader + message.size()));
+  }
+  iovec parts[2];
+  int count = 0;
+  std::size_t body = 0;
+  if (sent < kFrameHeader) {
+    // writev only reads, the casts are the price of one struct for both directions.
+    parts[count++] = {const_cast<std::byte*>(header) + sent, kFrameHeader - sent};
+    limit -= kFrameHeader - sent;
+  } else {
+    body = sent - kFrameHeader;
+  }
+  parts[count++] = {const_cast<std::byte*>(message.data()) + body,
+                    std::min(limit, message.size() - body)};
+  return writev(fd, parts, count);
 }
 
 // Waits for events with the status of a send or a receive.
@@ -55,24 +81,13 @@ Status write_frame(int fd, std::span<const std::byte> message, Deadline deadline
   const std::size_t total = kFrameHeader + message.size();
   while (sent < total) {
     std::size_t limit = total - sent;
-    if (!deadline.is_never()) {
-      // A descriptor that polls writable takes a page without blocking, more may wait.
-      if (sent == 0) {
-        if (Status s = wait_for(fd, POLLOUT, deadline); s != Status::ok) return s;
-      }
+    if (sent == 0 && !deadline.is_never()) {
+      // A descriptor that polls writable takes a page without blocking; once the message has begun,
+      // the rest may wait.
+      if (Status s = wait_for(fd, POLLOUT, deadline); s != Status::ok) return s;
       limit = std::min<std::size_t>(limit, PIPE_BUF);
     }
-    iovec parts[2];
-    int count = 0;
-    if (sent < kFrameHeader) {
-      parts[count++] = {header + sent, kFrameHeader - sent};
-      limit -= kFrameHeader - sent;
-    }
-    const std::size_t body = sent < kFrameHeader ? 0 : sent - kFrameHeader;
-    // writev only reads, the cast is the price of one struct for both directions.
-    parts[count++] = {const_cast<std::byte*>(message.data()) + body,
-                      std::min(limit, message.size() - body)};
-    const ssize_t written = writev(fd, parts, count);
+    const ssize_t written = write_part(fd, header, message, sent, limit);
     if (written < 0) {
       if (errno == EINTR) continue;
       return failure();
@@ -130,6 +145,7 @@ Status FrameReader::receive(int fd, Buffer& message, Deadline deadline) {
   const std::size_t here = std::min(size, end_ - begin_);
   if (here != 0) std::memcpy(message.data(), ahead_.data() + begin_, here);
   begin_ += here;
+  if (begin_ == end_) begin_ = end_ = 0;
   large_ = size >= kLarge;
   if (here == size) return Status::ok;
   const Status s = read_exactly(fd, message.data() + here, size - here);
