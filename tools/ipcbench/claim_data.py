@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """`confidence` holds for all cells of one language at once; `same` claims have no pairs."""
+    """`confidence` is that of claims.toml; `same` claims have no pairs."""
 
     id: str
     sentence: str

@@ -3,13 +3,17 @@
 
 A block's value is that of its process run; X and Y are paired within a block. Only runs of status ok count. A series
 that was run twice a block (A/A) takes part in other claims with its side a.
+
+The best of a side is chosen in the first third of the blocks and judged in the others: chosen and judged on the same
+runs, it would look better than it is.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,7 +21,7 @@ from typing import Any
 from .claim_data import CLAIMS, Claim, Metric, Pair, load_claims
 from .rundir import RunDir, write_text
 from .series import NUMBER_KEYS, Series, parse
-from .stats import log_ratios, minimum_blocks, paired_ratio, simultaneous
+from .stats import log_ratios, minimum_blocks, paired_ratio, selective, simultaneous
 from .verdict import (
     DEPENDS,
     FAILS,
@@ -64,6 +68,12 @@ class _Runs:
         rows = self._rows.get((name, side), ())
         return {row["block"]: row[column] for row in rows if row[column] is not None}
 
+    @property
+    def choosing(self) -> int:
+        """So many blocks, the first ones, choose the best of a side."""
+        blocks = {row["block"] for rows in self._rows.values() for row in rows} - {None}
+        return (max(blocks) + 1) // 3 if blocks else 0
+
     def main_side(self, name: str) -> str:
         return "a" if (name, "a") in self._rows or (name, "a") in self.failed else ""
 
@@ -103,19 +113,39 @@ def write(run: RunDir, verdicts: list[Verdict] | None = None) -> Path:
     return path
 
 
-_Comparison = tuple[Metric, Mapping[str, Any], tuple[str, str], tuple[str, str]]
+@dataclass(frozen=True)
+class _Comparison:
+    """One cell: its keys, (series, side) of X and of Y, and the first block that counts."""
+
+    metric: Metric
+    keys: Mapping[str, Any]
+    x: tuple[str, str]
+    y: tuple[str, str]
+    since: int = 0
+
+    def sides(self, runs: _Runs) -> tuple[dict[int, float], dict[int, float]]:
+        """Values by block, the better-if-more side first: their ratio is above 1 where X is better."""
+        x, y = (
+            {
+                block: value
+                for block, value in runs.blocks(name, self.metric.column, side).items()
+                if block >= self.since
+            }
+            for name, side in (self.x, self.y)
+        )
+        return (x, y) if self.metric.better == "higher" else (y, x)
 
 
 def _comparisons(
     claim: Claim, language: str, runs: _Runs, wait_class: Mapping[str, str]
 ) -> Iterator[_Comparison]:
-    """(metric, keys of the cell, (series, side) of X, of Y) of each cell that the run has."""
+    """Each cell that the run has."""
     for metric in claim.metrics:
         if claim.same:
             for name, series in runs.series.items():
                 if series.question == metric.x and runs.main_side(name) == "a":
                     keys = {"series": name, "metric": metric.name}
-                    yield metric, keys, (name, "a"), (name, "b")
+                    yield _Comparison(metric, keys, (name, "a"), (name, "b"))
             continue
         for pair in claim.pairs:
             if pair.language == language:
@@ -139,22 +169,24 @@ def _of_pair(
     for key in sorted(cells, key=_order):
         xs, ys = cells[key]
         if xs and ys:
-            x, y = (_best(side, metric, runs) for side in (xs, ys))
+            since = runs.choosing if len(xs) + len(ys) > 2 else 0
+            x, y = (_best(side, metric, runs, since) for side in (xs, ys))
             keys = {"pair": pair.name, "metric": metric.name}
             keys |= {_KEY_NAMES.get(k, k): v for k, v in key}
-            yield metric, keys, (x, runs.main_side(x)), (y, runs.main_side(y))
+            yield _Comparison(metric, keys, (x, runs.main_side(x)), (y, runs.main_side(y)), since)
 
 
 def _order(key: tuple[tuple[str, Any], ...]) -> tuple[Any, ...]:
     return tuple((k, v if k in NUMBER_KEYS else 0, str(v)) for k, v in key)
 
 
-def _best(candidates: list[Series], metric: Metric, runs: _Runs) -> str:
-    """The series with the best median; one without any good run only when there is no other."""
+def _best(candidates: list[Series], metric: Metric, runs: _Runs, until: int) -> str:
+    """The series with the best median before block `until`; one without any good run only when there is no other."""
 
     def rank(series: Series) -> float:
         name = series.name
-        values = runs.blocks(name, metric.column, runs.main_side(name)).values()
+        blocks = runs.blocks(name, metric.column, runs.main_side(name))
+        values = [value for block, value in blocks.items() if block < until]
         if not values:
             return -float("inf")
         return median(values) if metric.better == "higher" else -median(values)
@@ -169,9 +201,7 @@ def _verdict(
     runs: _Runs,
     plan: Mapping[str, Any],
 ) -> Verdict:
-    """The best of a side may be a pair that is judged anyway, so distinct comparisons are what confidence is shared by."""
-    distinct = {(x, y, metric.column) for metric, _, x, y in comparisons}
-    confidence = simultaneous(claim.confidence, len(distinct))
+    confidence = _cell_confidence(claim, comparisons, runs)
     least = minimum_blocks(confidence)
     cells = [_cell(claim, item, runs, confidence, least) for item in comparisons]
     notes = []
@@ -185,7 +215,7 @@ def _verdict(
         told = " or ".join(" and ".join(other) for other in others[:3])
         notes.append(f"the cells of this run cannot tell {' and '.join(keys)} from {told}")
     if failed := sum(
-        runs.failed[side] for side in {side for item in comparisons for side in item[2:]}
+        runs.failed[side] for side in {side for item in comparisons for side in (item.x, item.y)}
     ):
         runs_failed = "1 process run" if failed == 1 else f"{failed} process runs"
         notes.append(f"{runs_failed} failed; their blocks do not count")
@@ -204,10 +234,18 @@ def _verdict(
     )
 
 
+def _cell_confidence(claim: Claim, comparisons: list[_Comparison], runs: _Runs) -> float:
+    """What each interval is asked for. The best of a side may be a pair that is judged anyway: it counts once."""
+    distinct = {(item.x, item.y, item.metric.column, item.since): item for item in comparisons}
+    if claim.same:
+        return simultaneous(claim.confidence, len(distinct))
+    samples = [log_ratios(*item.sides(runs)) for item in distinct.values()]
+    return selective(samples, math.log(1 + claim.margin), claim.confidence)
+
+
 def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least: int) -> Cell:
-    metric, keys, x, y = item
-    x_values, y_values = (runs.blocks(name, metric.column, side) for name, side in (x, y))
-    over, under = (x_values, y_values) if metric.better == "higher" else (y_values, x_values)
+    over, under = item.sides(runs)
+    x_values, y_values = (over, under) if item.metric.better == "higher" else (under, over)
     ratio = paired_ratio(over, under, confidence)
     if claim.same:
         result = judge_same(ratio, least)
@@ -215,14 +253,14 @@ def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least
         logs = log_ratios(over, under)
         result = judge_cell(logs, ratio, claim.margin, confidence, least)
     return Cell(
-        x=x[0],
-        y=y[0],
-        column=metric.column,
-        keys=keys,
+        x=item.x[0],
+        y=item.y[0],
+        column=item.metric.column,
+        keys=item.keys,
         ratio=ratio,
         x_median=median(x_values.values()) if x_values else None,
         y_median=median(y_values.values()) if y_values else None,
-        failed=runs.failed[x] + runs.failed[y],
+        failed=runs.failed[item.x] + runs.failed[item.y],
         **result,
     )
 

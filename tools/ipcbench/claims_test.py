@@ -156,13 +156,20 @@ def test_too_few_blocks_give_no_verdict_and_the_number_needed(tmp_path):
     )
 
 
-def test_confidence_is_shared_by_all_cells(tmp_path):
+def test_clear_cells_need_no_more_blocks_for_being_many(tmp_path):
     ratios = dict.fromkeys((16, 64, 1024, 4096, 65536, 1048576), 2.0)
+    verdict = only(judge(tmp_path, round_trips(ratios, blocks=7)))
+    assert (verdict.outcome, verdict.least) == ("holds", 6)
+    assert verdict.cell_confidence == pytest.approx(0.95)
+
+
+def test_a_clear_cell_among_doubtful_ones_needs_more_blocks(tmp_path):
+    ratios = {16: 2.0} | dict.fromkeys((64, 1024, 4096, 65536, 1048576), 1.05)
     verdict = only(judge(tmp_path, round_trips(ratios, blocks=7)))
     assert verdict.cell_confidence == pytest.approx(1 - 0.05 / 6)
     assert (verdict.outcome, verdict.least) == ("no verdict", 8)
     verdict = only(judge(tmp_path / "more", round_trips(ratios, blocks=8)))
-    assert verdict.outcome == "holds"
+    assert [cell.verdict for cell in verdict.cells] == ["holds"] + 5 * ["undecided"]
     assert all(cell.ratio.confidence >= 1 - 0.05 / 6 for cell in verdict.cells)
 
 
@@ -246,7 +253,18 @@ def test_the_best_of_each_side_is_chosen_by_cell_within_the_wait_class(tmp_path)
     assert [(c.x.split("/")[1], c.y.split("/")[1]) for c in best] == [
         ("unix_stream", "pipe_locked")
     ]
-    assert verdict.cell_confidence == pytest.approx(1 - 0.05 / 3)
+
+
+def test_the_best_of_a_side_is_chosen_in_other_blocks_than_it_is_judged_in(tmp_path):
+    values = {
+        rtt("pipe", "os_pipe", codec=""): 4 * [1.0e4] + 8 * [2.0e4],
+        rtt("pipe", "unix_stream", codec=""): 4 * [1.1e4] + 8 * [1.1e4],
+        rtt("queue", "pipe_locked", codec=""): 12 * [1.5e4],
+    }
+    verdict = only(judge(tmp_path, values))
+    (best,) = [cell for cell in verdict.cells if cell.keys["pair"].startswith("best")]
+    assert best.x == rtt("pipe", "os_pipe", codec="")  # though unix_stream has the better median
+    assert (best.ratio.n, best.x_median, best.ratio.median) == (8, 2.0e4, pytest.approx(0.75))
 
 
 def test_a_best_pair_that_is_judged_anyway_costs_no_confidence(tmp_path):

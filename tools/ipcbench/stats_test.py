@@ -13,6 +13,7 @@ from ipcbench.stats import (
     median_interval,
     minimum_blocks,
     paired_ratio,
+    selective,
     simultaneous,
     spread,
 )
@@ -170,3 +171,27 @@ def test_spread_is_the_middle_half_over_the_median():
 
 def test_log_ratios_are_ordered_by_block():
     assert log_ratios({2: math.e, 1: 1.0}, {1: 1.0, 2: 1.0}) == pytest.approx([0, 1])
+
+
+def test_selective_asks_less_the_more_is_decided():
+    clear, doubtful = [1.0] * 12, [1.0, -1.0] * 6
+    assert selective([clear] * 10, 0.0, 0.95) == pytest.approx(0.95)
+    assert selective([clear] * 5 + [doubtful] * 5, 0.0, 0.95) == pytest.approx(1 - 0.05 * 5 / 10)
+    assert selective([doubtful] * 10, 0.0, 0.95) == pytest.approx(1 - 0.05 / 10)
+    assert selective([], 0.0, 0.95) == pytest.approx(0.95)
+    assert selective([[1.0] * 5], 0.0, 0.95) == pytest.approx(0.95)  # too few values to decide
+
+
+def test_what_selective_intervals_decide_is_seldom_wrong():
+    """Half of the cells lie at the threshold, so whatever decides them is wrong; the others lie beside it."""
+    generator = np.random.default_rng(7)
+    shares, decided = [], 0
+    for _ in range(300):
+        samples = [list(generator.normal(0.0 if i < 20 else 1.2, 1, 14)) for i in range(40)]
+        confidence = selective(samples, 0.0, 0.95)
+        intervals = [median_interval(sample, confidence) for sample in samples]
+        clear = [i for i, x in enumerate(intervals) if x.low is not None and x.low * x.high > 0]
+        shares.append(sum(i < 20 for i in clear) / max(len(clear), 1))
+        decided += len(clear)
+    assert 0 < np.mean(shares) <= 0.05
+    assert decided > 300 * 10

@@ -117,17 +117,22 @@ def _section(
 ) -> list[str]:
     claim = verdict.claim
     out = [f"## {sentence(verdict)}", "", f"{claim.id} ({claim.source})."]
+    asked = f"Each interval has at least {100 * verdict.cell_confidence:.4g} %"
+    wrong = 100 * (1 - claim.confidence)
     if claim.same:
-        out[-1] += " Holds when the interval contains 1."
+        out[-1] += (
+            f" Holds when the interval contains 1. {asked}, so that all of them together have "
+            f"{100 * claim.confidence:.4g} %; that takes {verdict.least} blocks."
+        )
     else:
         out[-1] += (
             f" The ratio is above 1 where X is better. Holds: the whole interval is above {1 + claim.margin:.4g}. "
             f"Fails: it is below (equivalent inside 1/{1 + claim.margin:.4g} to {1 + claim.margin:.4g}, reversed below that)."
         )
-    out[-1] += (
-        f" Each interval has at least {100 * verdict.cell_confidence:.4g} %, so that all of them together have "
-        f"{100 * claim.confidence:.4g} %; that takes {verdict.least} blocks."
-    )
+        out[-1] += (
+            f" {asked}, so that of the cells that hold or fail at most {wrong:.3g} % are expected to be wrong "
+            f"(Benjamini-Hochberg); that takes {verdict.least} blocks."
+        )
     out += ["", *(f"- {note[0].upper()}{note[1:]}." for note in verdict.notes), ""]
     notes = {pair.name: pair.note for pair in claim.pairs}
     for cells in parts(verdict):
