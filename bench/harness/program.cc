@@ -11,6 +11,7 @@
 
 #include "bench/harness/options.h"
 #include "bench/harness/reporter.h"
+#include "impl/os/affinity.h"
 #include "impl/os/error.h"
 
 namespace ipc::bench {
@@ -43,6 +44,7 @@ nlohmann::ordered_json or_null(const std::optional<std::string>& text) {
 void print_list(const std::string& executable, const std::vector<Series>& all) {
   nlohmann::ordered_json document;
   document["program"] = executable.substr(executable.rfind('/') + 1);
+  document["cpus"] = allowed_cpus();  // in the order in which peers get them; `same` is the last
   document["series"] = nlohmann::ordered_json::array();
   for (const Series& series : all) {
     nlohmann::ordered_json keys = nlohmann::ordered_json::object();

@@ -55,6 +55,24 @@ TEST(TeamOfProcesses, BillsEveryPeer) {
   EXPECT_GT(team.bill().cpu_ns, 0);
 }
 
+TEST(TeamOfProcesses, AsksTwiceBeforeItBelievesASlowMessage) {
+  RunOptions calibrating = kQuick;
+  calibrating.messages = 0;
+  Team team(stream_to([](const LoopPlan& plan) {
+              static bool interrupted = true;  // in the first call of the peer
+              LoopResult result = do_nothing(plan);
+              const auto messages = static_cast<std::int64_t>(plan.messages);
+              const std::int64_t time = 1000 * messages + (interrupted ? 50'000'000 : 0);
+              interrupted = false;
+              while (monotonic_ns() < result.begin_ns + time) {
+              }
+              result.end_ns = monotonic_ns();
+              return result;
+            }),
+            calibrating);
+  EXPECT_GT(team.messages_per_batch(), 100u) << "one message was taken for the whole batch";
+}
+
 TEST(TeamOfProcesses, SharesMessagesEvenly) {
   TeamPlan plan = stream_to(do_nothing);
   plan.producers.clear();

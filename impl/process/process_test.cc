@@ -162,6 +162,32 @@ TEST(Processes, ReadNothingFromStandardInput) {
             0);
 }
 
+TEST(Processes, ReadNothingFromStandardInputThoughTheirParentHasNone) {
+  EXPECT_EQ(exitcode_of([] {
+              close(STDIN_FILENO);
+              Process child{[] {
+                char byte;
+                require(read(STDIN_FILENO, &byte, 1) == 0, "end of file");
+              }};
+              child.start();
+              require(end_of(child) == 0, "the child has a standard input");
+            }),
+            0);
+}
+
+// CPython waits on a pipe that the grandchild inherits, and so until the time is over.
+TEST(Processes, AreJoinedThoughTheirOwnChildrenLiveOn) {
+  auto [here, there] = Pipe(false);
+  Running child([&out = there] {
+    const pid_t grandchild = fork();
+    if (grandchild == 0) run_for_ever();
+    out.send(grandchild);
+  });
+  const auto grandchild = here.recv<pid_t>();
+  EXPECT_TRUE(child->join(kHang));
+  EXPECT_EQ(kill(grandchild, SIGKILL), 0) << "it was alive";
+}
+
 TEST(Processes, KeepTheirChangesToThemselves) {
   static int global = 1;
   EXPECT_EQ(exitcode_of([] {

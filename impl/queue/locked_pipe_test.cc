@@ -7,8 +7,10 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <new>
 #include <random>
 #include <vector>
 
@@ -71,6 +73,14 @@ void take(LockedPipe& pipe, std::uint64_t number, Deadline deadline = Deadline::
   Buffer message;
   expect_status(pipe.receive(message, deadline), Status::ok, "receive of message ", number);
   expect_numbered(message, kBytes, number);
+}
+
+// Puts bytes into the pipe that no sender has framed.
+void write_raw(const LockedPipe& pipe, std::span<const std::byte> bytes) {
+  const std::string path = "/proc/self/fd/" + std::to_string(pipe.read_fd());
+  const UniqueFd raw(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  expect(write(raw.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()),
+         "write of ", bytes.size(), " bytes");
 }
 
 Peer fork_peer(const std::function<void()>& body) { return Peer(Peers::processes, body); }
@@ -207,9 +217,6 @@ void expect_corrupt_for_all(LockedPipe& pipe) {
 TEST(LockedPipeProcesses, ReaderKilledInsideAMessageIsCorruptForAllAtOnce) {
   expect_good([] {
     LockedPipe pipe(kCapacity);
-    // A length without its message: the reader is sure to be between the two.
-    const std::string path = "/proc/self/fd/" + std::to_string(pipe.read_fd());
-    const UniqueFd raw(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     std::byte header[kFrameHeader];
     encode_frame_header(kBytes, header);
     Signal waiting;
@@ -221,7 +228,7 @@ TEST(LockedPipeProcesses, ReaderKilledInsideAMessageIsCorruptForAllAtOnce) {
       expect_status(pipe.receive(message, Deadline::never()), Status::corrupt, "receive behind it");
     });
     waiting.wait();
-    expect(write(raw.get(), header, sizeof header) == kFrameHeader, "write of a length");
+    write_raw(pipe, header);  // a length without its message: the reader is between the two
     while (bytes_in(pipe) != 0) nap(1ms);
     nap(40ms);
     victim.kill();
@@ -230,6 +237,30 @@ TEST(LockedPipeProcesses, ReaderKilledInsideAMessageIsCorruptForAllAtOnce) {
     fork_peer([&] { expect_corrupt_for_all(pipe); }).finish();
   });
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need all the addresses
+TEST(LockedPipeProcesses, ReaderWithoutMemoryForAMessageLetsGoOfTheLock) {
+  expect_good([] {
+    LockedPipe pipe(kCapacity);
+    std::byte header[kFrameHeader];
+    encode_frame_header(kMaxFrame, header);
+    write_raw(pipe, header);
+    fork_peer([&] {
+      const rlimit limit{std::size_t{1} << 30, std::size_t{1} << 30};
+      if (setrlimit(RLIMIT_AS, &limit) != 0) throw_errno("setrlimit");
+      Buffer message;
+      bool refused = false;
+      try {
+        static_cast<void>(pipe.receive(message, Deadline::never()));
+      } catch (const std::bad_alloc&) {
+        refused = true;
+      }
+      expect(refused, "there was memory for 2 GiB");
+    }).finish();
+    expect_corrupt_for_all(pipe);
+  });
+}
+#endif
 
 TEST(LockedPipeProcesses, ReaderKilledInsideALongMessageDoesNotHoldItsWriter) {
   expect_good([] {

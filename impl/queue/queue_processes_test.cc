@@ -247,6 +247,22 @@ TEST_P(QueueProcesses, WaitInJoinForTheLastTask) {
   EXPECT_THROW(queue.task_done(), ValueError);
 }
 
+// CPython's join returns at the first moment without unfinished tasks, even if that is over when it
+// looks.
+TEST_P(QueueProcesses, WaitInJoinForTasksThatWerePutMeanwhile) {
+  JoinableQueue<int> queue(0, GetParam());
+  queue.put(1);
+  Running joiner([&] { queue.join(); });
+  EXPECT_FALSE(joiner->join(kBrief));  // by now it waits
+  ::kill(joiner->pid().value(), SIGSTOP);
+  queue.task_done();
+  queue.put(2);
+  ::kill(joiner->pid().value(), SIGCONT);
+  EXPECT_FALSE(joiner->join(kBrief));
+  queue.task_done();
+  EXPECT_EQ(end_of(*joiner), 0);
+}
+
 TEST_P(QueueProcesses, NeedNeitherSlotsNorTimesForASimpleQueue) {
   SimpleQueue<int> queue(GetParam());
   Running child([&] {

@@ -3,14 +3,18 @@
 // backend: what Python's do. No case forks.
 #include "impl/queue/queue.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <deque>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -319,6 +323,42 @@ TEST(LockedQueue, IsFullWhenItsPipeIs) {
   EXPECT_EQ(queue.qsize(), items);
   EXPECT_FALSE(queue.full());  // of slots
   EXPECT_EQ(queue.get(), item);
+}
+
+std::set<int> descriptors_to_write_to() {
+  std::set<int> found;
+  for (int fd = 0; fd < 1024; ++fd) {
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) == O_WRONLY) found.insert(fd);
+  }
+  return found;
+}
+
+// A queue of this many slots whose pipe begins with a length that no sender can have sent.
+std::unique_ptr<Queue<int>> corrupt_queue(std::int64_t slots, const char* backend) {
+  const std::set<int> before = descriptors_to_write_to();
+  auto queue = std::make_unique<Queue<int>>(slots, backend);
+  const std::uint32_t impossible = 0xffffffff;
+  for (const int fd : descriptors_to_write_to()) {
+    if (before.contains(fd)) continue;
+    EXPECT_EQ(write(fd, &impossible, sizeof impossible), static_cast<ssize_t>(sizeof impossible));
+  }
+  return queue;
+}
+
+TEST(CorruptQueue, SaysSoAtOnceToThoseWhoWaitForASlot) {
+  for (const char* backend : {"pipe_locked", "pipe_feeder"}) {
+    SCOPED_TRACE(backend);
+    const auto queue = corrupt_queue(2, backend);
+    queue->put(1);
+    queue->put(2);
+    EXPECT_TRUE(queue->full());
+    EXPECT_THROW(queue->get(true, kHang), CorruptMessage);
+    for (int again = 0; again < 3; ++again) {
+      EXPECT_THROW(queue->put(3, true, kHang), CorruptMessage);  // Full, had the slot not come back
+      EXPECT_THROW(queue->get(true, kHang), CorruptMessage);
+    }
+  }
 }
 
 TEST(QueueBackends, AreChosenByNameAmongThoseThatCarrySomething) {
