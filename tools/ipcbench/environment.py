@@ -23,6 +23,7 @@ from typing import Any
 
 NOT_VISIBLE = "not visible on this system"
 LOAD_SECONDS = 0.5
+BUSY_PERCENT = 5
 
 
 def utc_now() -> str:
@@ -183,26 +184,36 @@ def _flags(path: Path) -> str | None:
     )
 
 
-def other_load() -> float | None:
-    """Percent of all CPUs that others use right now, watched for LOAD_SECONDS while we sleep."""
-    before = _busy()
-    time.sleep(LOAD_SECONDS)
-    after = _busy()
-    if before is None or after is None or after[1] <= before[1]:
-        return None
-    return round(100 * (after[0] - before[0]) / (after[1] - before[1]), 1)
+class OtherLoad:
+    """How busy others keep the CPUs since it was made: all processes but this one and its children that have ended."""
+
+    def __init__(self) -> None:
+        self._begin = _cpu_seconds()
+
+    def percent(self) -> float | None:
+        """Of all CPUs; None where /proc/stat does not tell. The kernel counts in ticks: watch for a second or more."""
+        if self._begin is None or (now := _cpu_seconds()) is None or now[1] <= self._begin[1]:
+            return None
+        busy, whole = (after - before for before, after in zip(self._begin, now))
+        return round(max(0.0, 100 * busy / whole), 1)
 
 
-def _busy() -> tuple[int, int] | None:
+def _cpu_seconds() -> tuple[float, float] | None:
+    """(used by others, gone by) since the boot, summed over the CPUs."""
     words = (_read("/proc/stat") or "").split("\n", 1)[0].split()[1:9]
-    if len(words) < 5:
+    if len(words) < 8:
         return None
-    ticks = [int(word) for word in words]
-    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+    ticks = [int(word) / os.sysconf("SC_CLK_TCK") for word in words]
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    ours = sum(usage.ru_utime + usage.ru_stime for usage in used)
+    return sum(ticks[:3]) - ours, sum(ticks)
 
 
 def capture(root: Path, build_dir: Path) -> dict[str, Any]:
-    """All of it, before the first run. The caller adds seed, end and noise."""
+    """All of it, before the first run. The caller adds seed, end and noise, and the load by block."""
+    watch = OtherLoad()
+    time.sleep(LOAD_SECONDS)
+    load = watch.percent()
     return {
         "schema": 1,
         "start": utc_now(),
@@ -210,7 +221,8 @@ def capture(root: Path, build_dir: Path) -> dict[str, Any]:
         "system": system(),
         "build": build(root, build_dir),
         "load_average": os.getloadavg(),
-        "other_load_percent": other_load(),
+        "other_load_percent": load,
+        "other_load_by_block": {},
     }
 
 
@@ -225,10 +237,23 @@ def start_noise(environment: Mapping[str, Any]) -> list[str]:
     if kernel["cpu_turbo"] == "on":
         out.append("CPU turbo is on: speed depends on temperature and on what else runs")
     load = environment["other_load_percent"]
-    if load is not None and load > 5:
+    if load is not None and load > BUSY_PERCENT:
         out.append(f"other programs used {load:.0f} % of the CPUs just before the start")
     if (quota := kernel["cgroup"]["cpu.max"]) and not quota.startswith("max"):
         out.append(f"a cgroup limits the CPU time (cpu.max {quota})")
     if len(kernel["affinity"]) < min(2, facts["cpus"] or 2):
         out.append("only one CPU may be used: placement 'cross' has nowhere to cross to")
     return out
+
+
+def load_noise(environment: Mapping[str, Any]) -> list[str]:
+    """A warning when other programs ran while it was measured."""
+    by_block = environment.get("other_load_by_block") or {}
+    busy = {block: load for block, load in by_block.items() if load > BUSY_PERCENT}
+    if not busy:
+        return []
+    worst = max(busy, key=lambda block: busy[block])
+    return [
+        f"other programs used over {BUSY_PERCENT} % of the CPUs in {len(busy)} of {len(by_block)} blocks, "
+        f"most in block {worst}: {busy[worst]:.0f} %"
+    ]

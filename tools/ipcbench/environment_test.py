@@ -3,6 +3,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 from ipcbench import environment
@@ -61,3 +63,19 @@ def test_a_quiet_release_build_is_not_warned_about():
     facts["system"]["cgroup"]["cpu.max"] = "max 100000"
     facts["other_load_percent"] = 1.0
     assert environment.start_noise(facts) == []
+
+
+def test_what_others_do_meanwhile_is_load():
+    burn = [sys.executable, "-c", "import time\nwhile time.process_time() < 1: pass"]
+    watch = environment.OtherLoad()
+    with subprocess.Popen(burn) as other:
+        while watch.percent() is None or watch.percent() < 1:
+            assert other.poll() is None, "a second of work beside us was not seen"
+        other.wait()
+
+
+def test_blocks_that_others_disturbed_are_a_warning():
+    assert environment.load_noise({"other_load_by_block": {"0": 1.0, "1": 4.9}}) == []
+    assert environment.load_noise({}) == []
+    (warning,) = environment.load_noise({"other_load_by_block": {"0": 1.0, "1": 40.0, "2": 6.0}})
+    assert "over 5 % of the CPUs in 2 of 3 blocks, most in block 1: 40 %" in warning

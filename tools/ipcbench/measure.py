@@ -12,8 +12,8 @@ from typing import Any
 
 from rich.console import Console
 
-from .environment import utc_now
 from .child import Stop
+from .environment import OtherLoad, utc_now
 from .launch import Launch, Result, process_run
 from .plan import (
     Calibration,
@@ -24,6 +24,7 @@ from .plan import (
     comparison_group,
     fit_messages,
 )
+from .programs import Unchanged
 from .progress import Steps
 from .rundir import SCHEMA, RunDir
 from .series import parse
@@ -184,15 +185,20 @@ def measure(
     stop: Stop,
     console: Console,
 ) -> None:
-    """Makes the pending process runs; each is in runs.csv before the next begins. Ends early after a signal."""
+    """Makes the pending process runs; each is in runs.csv before the next begins. Ends early after a signal.
+
+    Raises ProgramError when a program is replaced meanwhile; the run that met it is not kept.
+    """
     runs = rundir.runs() if (rundir.path / "runs.csv").exists() else []
     todo = pending(plan, runs)
     failures = Counter(row["series"] for row in runs if row["status"] == "failed")
     expected = [_expected(plan, item.series) for item in todo]
-    with Steps(console, "measuring", expected) as steps:
+    unchanged = Unchanged(programs)
+    with Steps(console, "measuring", expected) as steps, _LoadByBlock(rundir) as load:
         for item, seconds in zip(todo, expected):
             if stop.signum is not None:
                 return
+            load.enter(item.block)
             utc = utc_now()
             if failures[item.series] >= GIVE_UP:
                 reason = f"not launched: failed {GIVE_UP} times before"
@@ -201,6 +207,7 @@ def measure(
                 result = process_run(_launch(plan, item.series, programs, seconds), stop)
                 if stop.signum is not None:
                     return
+                unchanged.check(plan["series"][item.series]["program"])
                 if result.columns["status"] != "ok":
                     failures[item.series] += 1
                     steps.say(
@@ -211,6 +218,33 @@ def measure(
             key = {"series": item.series, "block": item.block}
             rundir.append_histogram({**key, **row} for row in result.histogram)
             steps.step(f"block {item.block + 1} of {plan['blocks']}")
+
+
+class _LoadByBlock:
+    """Writes what other programs took in each block to environment.json when the blocks are left."""
+
+    def __init__(self, rundir: RunDir):
+        self._rundir = rundir
+        self._block: int | None = None
+        self._watch = OtherLoad()
+        self._loads: dict[str, float] = {}
+
+    def __enter__(self) -> _LoadByBlock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.enter(None)
+        facts = self._rundir.environment()
+        known = facts.get("other_load_by_block", {})
+        self._rundir.write_environment({**facts, "other_load_by_block": {**known, **self._loads}})
+
+    def enter(self, block: int | None) -> None:
+        if block == self._block:
+            return
+        if self._block is not None and (load := self._watch.percent()) is not None:
+            self._loads[str(self._block)] = load
+        self._block = block
+        self._watch = OtherLoad()
 
 
 def _expected(plan: Mapping[str, Any], name: str) -> float:

@@ -115,8 +115,8 @@ def quantiles(rows: Sequence[Mapping[str, Any]], q: np.ndarray) -> np.ndarray:
 def read(run: RunDir, size: int | None = None) -> Data:
     """What the figures need of a run; `size` as in draw(). Raises RunDirError."""
     plan = run.plan()
-    runs = run.runs() if (run.path / "runs.csv").exists() else []
-    if (run.path / "summary.csv").exists():
+    runs = run.runs() if run.has("runs.csv") else []
+    if run.has("summary.csv"):
         rows = run.summary()
     else:
         rows = summary.summarise(runs, plan.get("wait_class", {}))

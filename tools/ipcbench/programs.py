@@ -73,15 +73,43 @@ def list_all(programs: Sequence[Path], stop: Stop) -> Catalogue:
     return Catalogue({path.name: path for path in programs}, series, backends)
 
 
+def _parts(program: Path) -> list[Path]:
+    """What a program is made of: its file, and the modules beside a Python program."""
+    with open(program, "rb") as file:
+        python = file.read(2) == b"#!"
+    modules = sorted(program.parent.glob("*.py")) if python else []
+    return [program, *(path for path in modules if not path.name.endswith("_test.py"))]
+
+
 def fingerprint(programs: Mapping[str, Path]) -> dict[str, str]:
-    """Name -> short hash of what a program is made of: the file, and the modules beside a Python program."""
+    """Name -> short hash of what a program is made of."""
     out = {}
     for name, path in programs.items():
-        content = path.read_bytes()
-        digest = hashlib.sha256(content)
-        if content.startswith(b"#!"):
-            for module in sorted(path.parent.glob("*.py")):
-                if not module.name.endswith("_test.py"):
-                    digest.update(module.read_bytes())
+        digest = hashlib.sha256()
+        for part in _parts(path):
+            digest.update(part.read_bytes())
         out[name] = digest.hexdigest()[:12]
     return out
+
+
+class Unchanged:
+    """Programs that must stay what they are while they are measured."""
+
+    def __init__(self, programs: Mapping[str, Path]):
+        self._parts = {name: _parts(path) for name, path in programs.items()}
+        self._stamps = {name: self._stamp(name) for name in programs}
+
+    def check(self, name: str) -> None:
+        """Raises ProgramError when a file of the program was replaced or written to."""
+        if self._stamp(name) != self._stamps[name]:
+            raise ProgramError(
+                f"{name} was built anew while it was measured; finished runs are kept. Start a new run, and build "
+                "elsewhere meanwhile"
+            )
+
+    def _stamp(self, name: str) -> list[tuple[int, int, int]] | None:
+        try:
+            stats = [path.stat() for path in self._parts[name]]
+        except FileNotFoundError:
+            return None
+        return [(s.st_ino, s.st_size, s.st_mtime_ns) for s in stats]

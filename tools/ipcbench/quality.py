@@ -7,7 +7,6 @@ The pipe: os_pipe's mean round trip of 16 bytes on one CPU, against `perf bench 
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .child import Interrupted, Stop
-from .launch import Launch, ProgramError, process_run
+from .launch import Launch, ProgramError, list_program, process_run
 from .stats import Interval, median_interval, paired_ratio
 
 PERF_LOOPS = 100_000
@@ -64,9 +63,7 @@ def measure(build: Path, rounds: int, stop: Stop, report: Callable[[int], None])
 
     Raises ProgramError, and Interrupted after a signal.
     """
-    cpu = max(
-        os.sched_getaffinity(0)
-    )  # where the programs put placement:same on machines of this class
+    cpu = list_program(build / "bench_pipe", stop)["cpus"][-1]  # where they put placement:same
     times: dict[str, dict[int, float]] = {name: {} for name in (STREAM, PING, CLOCK, PIPE, PERF)}
     for number in range(rounds):
         order = list(times) if number % 2 == 0 else list(times)[::-1]

@@ -55,6 +55,7 @@ def test_a_run_folder_has_everything(finished):
     plan = folder.plan()
     assert (plan["state"], plan["done"], plan["seed"]) == ("complete", 4 * 3, 7)
     assert folder.environment()["seed"] == 7 and folder.environment()["end"]
+    assert set(folder.environment()["other_load_by_block"]) == {"0", "1", "2"}
     assert list(folder.path.glob("plots/*.svg")) and list(folder.path.glob("plots/*.png"))
 
 
@@ -214,6 +215,25 @@ def test_a_crash_is_a_failed_row_with_its_reason_and_the_run_goes_on(
     assert all("simple_queue" in row["series"] and row["real_time_ns"] is None for row in failed)
     assert sum(row["status"] == "ok" for row in rows) == 3 * 4
     assert "lost my peer" in capsys.readouterr().out
+
+
+def test_a_program_that_is_built_anew_meanwhile_ends_the_run_and_what_was_finished_is_kept(
+    tmp_path, tiny_profiles, cpython_program, capsys
+):
+    does = 'case "$*" in *--batches=2*) touch "$0" ;; esac'
+    program = broken(tmp_path, cpython_program, "simple_queue", does)
+    arguments = ["--profile", "tiny", "--seed", "3", "--out", str(tmp_path / "out")]
+    assert run.main(arguments, [program], tiny_profiles) == 1
+    assert "bench_broken was built anew while it was measured" in capsys.readouterr().err
+    folder = the_folder(tmp_path / "out")
+    assert folder.plan()["state"] == "partial"
+    assert all("simple_queue" not in row["series"] for row in folder.runs())
+    assert len(folder.runs()) == folder.plan()["order"][0].split().index(queue_cell(folder))
+
+
+def queue_cell(folder):
+    cells = folder.plan()["cells"]
+    return str(next(i for i, cell in enumerate(cells) if "simple_queue" in cell))
 
 
 def test_a_series_that_cannot_be_calibrated_is_a_failed_row_and_is_left_out(

@@ -103,8 +103,14 @@ def write_json(path: Path, document: Any) -> None:
 class RunDir:
     """The files of one run folder. Readers parse numbers and give None for an empty cell."""
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: str | os.PathLike[str], names: Mapping[str, str] | None = None):
+        """`names`: what runs.csv and summary.csv are called here instead."""
         self.path = Path(path)
+        self._names = names or {}
+
+    def has(self, name: str) -> bool:
+        """Whether there is a runs.csv or summary.csv here, under whatever name."""
+        return (self.path / self._names.get(name, name)).is_file()
 
     def plan(self) -> Row:
         """plan.json, {} when the folder has none."""
@@ -175,7 +181,7 @@ class RunDir:
         return document
 
     def _csv(self, name: str, columns: tuple[str, ...]) -> list[Row]:
-        path = self.path / name
+        path = self.path / self._names.get(name, name)
         try:
             with open(path, encoding="utf-8", newline="") as file:
                 reader = csv.DictReader(file)
@@ -202,10 +208,15 @@ class RunDir:
 
 
 def load(path: str | os.PathLike[str]) -> RunDir:
-    """The run folder at `path`, which may also be its runs.csv or summary.csv. Raises RunDirError."""
+    """The run folder at `path`, which may also be its runs.csv or summary.csv under any name. Raises RunDirError."""
     path = Path(path)
-    if path.is_file() and path.name in ("runs.csv", "summary.csv"):
-        return RunDir(path.parent)
+    if path.is_file():
+        kind = _kind(path)
+        if path.name == kind:
+            return RunDir(path.parent)
+        # Of other tables beside it nobody knows whether they belong to it.
+        nothing = dict.fromkeys(("runs.csv", "summary.csv"), "")
+        return RunDir(path.parent, {**nothing, kind: path.name})
     if not path.is_dir():
         raise RunDirError(
             f"{path}: no run folder (nor its runs.csv or summary.csv); tools/run prints the one it wrote"
@@ -213,3 +224,22 @@ def load(path: str | os.PathLike[str]) -> RunDir:
     if not any((path / name).exists() for name in ("runs.csv", "summary.csv")):
         raise RunDirError(f"{path}: has neither runs.csv nor summary.csv, so it is no run folder")
     return RunDir(path)
+
+
+def _kind(path: Path) -> str:
+    """runs.csv or summary.csv: which of them a file is by its columns. Raises RunDirError."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            found = set(next(csv.reader(file), ()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RunDirError(f"{path}: cannot be read: {error}") from None
+    kinds = {"runs.csv": RUN_COLUMNS, "summary.csv": SUMMARY_COLUMNS}
+    for kind, columns in kinds.items():
+        if found >= set(columns):
+            return kind
+    missing = {kind: [c for c in columns if c not in found] for kind, columns in kinds.items()}
+    kind = min(missing, key=lambda name: len(missing[name]))
+    raise RunDirError(
+        f"{path}: neither a runs.csv nor a summary.csv; as {kind} it lacks {', '.join(missing[kind][:4])}; "
+        "see results/README.md"
+    )

@@ -69,6 +69,19 @@ def test_load_accepts_the_folder_and_its_tables(tmp_path):
     assert rundir.load(tmp_path / "runs.csv").runs() == folder.runs()
 
 
+def test_load_knows_a_table_by_its_columns_whatever_its_name(tmp_path):
+    folder = RunDir(tmp_path)
+    folder.append_run(ROW)
+    folder.write_summary([])
+    (tmp_path / "runs.csv").rename(tmp_path / "mine.csv")
+    loaded = rundir.load(tmp_path / "mine.csv")
+    assert [row["series"] for row in loaded.runs()] == [ROW["series"]]
+    assert loaded.has("runs.csv") and not loaded.has("summary.csv")  # which may be another run's
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(RunDirError, match="other.csv: neither a runs.csv nor a summary.csv.*lacks"):
+        rundir.load(tmp_path / "other.csv")
+
+
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(RunDirError, match="neither runs.csv nor summary.csv"):
         rundir.load(tmp_path)
