@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .rundir import RUN_COLUMNS, RunDir, write_json
+from .rundir import RUN_COLUMNS, SCHEMA, RunDir, write_json
 
 _COUNTERS = tuple(
     column
@@ -69,12 +69,12 @@ def _anonymous(context: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_benchmark(rundir: RunDir) -> Path:
-    """Writes benchmark.json: a row for each ok process run, the context that plan.json kept of the first launch."""
+    """Writes benchmark.json: a row for each ok process run; the context says what tools/compare asks for."""
     rows = [row for row in rundir.runs() if row["status"] == "ok"]
     counts = Counter(row["series"] for row in rows)
     families = {name: index for index, name in enumerate(counts)}
     document = {
-        "context": rundir.plan().get("context", {}),
+        "context": _context(rundir),
         "benchmarks": [
             _benchmark_row(row, families[row["series"]], counts[row["series"]]) for row in rows
         ],
@@ -82,6 +82,18 @@ def write_benchmark(rundir: RunDir) -> Path:
     path = rundir.path / "benchmark.json"
     write_json(path, document)
     return path
+
+
+def _context(rundir: RunDir) -> dict[str, Any]:
+    """What plan.json kept of the first launch, with the schema, and the machine and build type where they are known."""
+    environment = rundir.environment()
+    machine, build = (environment.get(key) or {} for key in ("machine", "build"))
+    context = {"ipcbench_schema": SCHEMA, **rundir.plan().get("context", {})}
+    if machine.get("machine8"):
+        context["ipcbench_machine"] = machine["machine8"]
+    if build.get("build_type"):  # CPython's program, if it was launched first, has none
+        context.setdefault("ipcbench_build_type", build["build_type"].lower())
+    return context
 
 
 def _benchmark_row(row: dict[str, Any], family: int, repetitions: int) -> dict[str, Any]:

@@ -76,8 +76,24 @@ def test_benchmark_json_has_a_row_for_each_ok_run_only(tmp_path):
     folder.append_run(base | {"block": 2, "status": "ok", "p50_ns": 2790, "messages": 400})
     document = json.loads(write_benchmark(folder).read_text())
     first, second = document["benchmarks"]
-    assert document["context"] == {"num_cpus": 2}
+    assert document["context"] == {"ipcbench_schema": 1, "num_cpus": 2}
     assert first["name"] == first["run_name"] == NAME and first["repetitions"] == 2
     assert (first["repetition_index"], second["repetition_index"]) == (0, 2)
     assert first["label"] == "rtt" and "p50_ns" not in first
     assert second["p50_ns"] == 2790 and second["messages"] == 400
+
+
+def test_benchmark_json_names_schema_machine_and_build_type(tmp_path):
+    folder = RunDir(tmp_path)
+    folder.write_environment(
+        {"machine": {"machine8": "0123abcd"}, "build": {"build_type": "Release"}}
+    )
+    folder.append_run({"schema": 1, "series": NAME, "status": "skipped"})
+
+    def context():
+        return json.loads(write_benchmark(folder).read_text())["context"]
+
+    told = {"ipcbench_schema": 1, "ipcbench_machine": "0123abcd", "ipcbench_build_type": "release"}
+    assert context() == told
+    folder.write_plan({"context": {"ipcbench_build_type": "debug"}})  # the program knows better
+    assert context() == told | {"ipcbench_build_type": "debug"}
