@@ -1,93 +1,386 @@
 # SPDX-License-Identifier: MIT
-"""Google Benchmark's own compare.py (Debian's libbenchmark-tools) reads benchmark.json of real runs.
-
-`filters` replaces what the first filter matches, and what the second matches, by one text and compares the rows whose
-names are then alike. results/README.md shows the filters that work on our names; they are tried here.
-"""
+"""tools/compare on pairs of runs whose answer is known, on the false alarms and the power that it promises, on real runs."""
 
 import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ipcbench.run import main
+from ipcbench import compare as judge
+from ipcbench import compare_page, run
+from ipcbench.compare import EXCLUDED, FASTER, FEW, OPEN, SLOWER, SMALL, Comparison
+from ipcbench.compare_input import Incomparable, Side, check, load_side
+from ipcbench.run_fixture import ENVIRONMENT, make_run
+from ipcbench.rundir import RunDir, RunDirError
 
-COMPARE = Path("/usr/share/benchmark/compare.py")
-BLOCKS = 2
-SERIES = "pickle/(producers:1/consumers:1/)?placement"  # of smoke's 64 bytes
-
-
-@pytest.fixture(scope="session")
-def measured(tmp_path_factory, cpython_program) -> Path:
-    """benchmark.json of a real run of tools/run: CPython's pipes and queues, objects of 64 bytes on one CPU."""
-    out = tmp_path_factory.mktemp("runs")
-    options = ["--profile", "smoke", "--blocks", str(BLOCKS), "--only", SERIES, "--out", str(out)]
-    assert main(options, programs=[cpython_program]) == 0
-    (path,) = out.glob("*/benchmark.json")
-    return path
-
-
-@pytest.fixture(scope="session")
-def measured_cpp(tmp_path_factory, built_programs) -> Path:
-    """The same of round trips of C++ backends, bytes, where the scheduler puts the peers (null is skipped on one CPU)."""
-    out = tmp_path_factory.mktemp("runs")
-    only = "_latency/(null|os_pipe|pipe_locked)/bytes:64/placement:free$"
-    options = ["--profile", "full", "--blocks", str(BLOCKS), "--only", only, "--out", str(out)]
-    assert main(options, programs=built_programs) == 0
-    (path,) = out.glob("*/benchmark.json")
-    return path
+TOOL = Path(__file__).resolve().parent.parent / "compare"
+LATENCY = [
+    f"pipe_latency/os_pipe/bytes:{size}/placement:{place}"
+    for size in (16, 64, 1024, 4096)
+    for place in ("same", "cross")
+]
+THROUGHPUT = [
+    f"queue_throughput/pipe_locked/bytes:{size}/producers:1/consumers:1/placement:same"
+    for size in (64, 65536)
+]
+FLOOR = "floor/syscall"
+SERIES = [*LATENCY, *THROUGHPUT, FLOOR]
+FIRST = LATENCY[0]
 
 
-def compare(*arguments) -> list[str]:
-    """The names of the rows that compare.py compares, one for each repetition; the summary line is left out."""
-    argv = ["/usr/bin/python3", COMPARE, "--no-color", *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    head, rule, *rows = done.stdout.splitlines()[1:]
-    assert head.startswith("Benchmark") and set(rule) == {"-"}
-    names = [row.rsplit(maxsplit=6)[0] for row in rows if "_pvalue" not in row]
-    return [name for name in names if name != "OVERALL_GEOMEAN"]
+def make(path, seed, slower=None, runs=12, noise=0.02, series=SERIES, **plan):
+    """A run folder. `slower`: times by which a series takes longer; `runs` and `noise` of each, or by series.
+
+    A throughput's number is a rate: it falls when the series takes longer.
+    """
+    generator = np.random.default_rng(seed)
+    values = {}
+    for name in series:
+        count = runs.get(name, 12) if isinstance(runs, dict) else runs
+        sigma = noise.get(name, 0.02) if isinstance(noise, dict) else noise
+        times = (slower or {}).get(name, 1) * np.exp(sigma * generator.normal(size=count))
+        values[name] = list(1e6 / times if "throughput" in name else 2e3 * times)
+    return make_run(path, values, plan)
 
 
-def test_a_repetition_is_a_row_and_repetitions_are_tested(measured):
-    rows = json.loads(measured.read_text())["benchmarks"]
-    names = compare("benchmarks", measured, measured)
-    assert sorted(names) == sorted(row["name"] for row in rows)
-    assert len(set(names)) * BLOCKS == len(names) == 8 * BLOCKS
+@pytest.fixture
+def pair(tmp_path):
+    """Makes (BASE, NEW) and compares them; arguments are those of `make` for NEW."""
+
+    def made(threshold=0.1, **new) -> Comparison:
+        make(tmp_path / "base", 1)
+        make(tmp_path / "new", 2, **new)
+        base, changed = load_side(tmp_path / "base"), load_side(tmp_path / "new")
+        return judge.compare(base, changed, threshold, check(base, changed))
+
+    return made
 
 
-def test_filters_pipe_queue_answers_for_round_trips_of_cpython(measured):
-    names = compare("filters", measured, "pipe(_duplex)?", "queue")
-    text = "[pipe(_duplex)? vs. queue]"
-    assert names == [f"{text}_latency/cpython_{text}/bytes:64/codec:pickle/placement:same"] * BLOCKS
+def edit(run_folder, changes):
+    """Changes fields of environment.json, such as {"machine": {"machine8": ...}}, and writes benchmark.json anew."""
+    from ipcbench.gbench import write_benchmark
+
+    environment = {k: dict(v) if isinstance(v, dict) else v for k, v in ENVIRONMENT.items()}
+    for part, fields in changes.items():
+        environment[part].update(fields)
+    run_folder.write_environment(environment)
+    write_benchmark(run_folder)
 
 
-def test_filters_of_question_and_backend_compare_any_two(measured):
-    pipe, queue = "pipe_latency/cpython_pipe_oneway", "queue_latency/cpython_simple_queue"
-    names = compare("filters", measured, pipe, queue)
-    assert names == [f"[{pipe} vs. {queue}]/bytes:64/codec:pickle/placement:same"] * BLOCKS
+def launch(*arguments):
+    return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120)
 
 
-def test_filters_compare_throughput_when_the_second_takes_the_peers_away(measured):
-    pipe = "pipe_throughput/cpython_pipe_oneway|(?=/placement)"
-    queue = "queue_throughput/cpython_simple_queue|/producers:1/consumers:1"
-    text = f"[{pipe} vs. {queue}]"
-    names = compare("filters", measured, pipe, queue)
-    assert names == [f"{text}/bytes:64/codec:pickle{text}/placement:same"] * BLOCKS
+def names(changes):
+    return [change.series for change in changes]
 
 
-def test_filters_pipe_queue_to_the_letter_compare_what_the_loops_cost(measured_cpp):
-    text = "[pipe vs. queue]"
-    names = compare("filters", measured_cpp, "pipe", "queue")
-    assert names == [f"{text}_latency/null/bytes:64/placement:free"] * BLOCKS
+# What is found.
 
 
-def test_filters_compare_the_pair_that_shares_a_transport(measured_cpp):
-    pipe, queue = "pipe_latency/os_pipe", "queue_latency/pipe_locked"
-    names = compare("filters", measured_cpp, pipe, queue)
-    assert names == [f"[{pipe} vs. {queue}]/bytes:64/placement:free"] * BLOCKS
+def test_nothing_is_found_where_nothing_changed(pair):
+    found = pair()
+    assert {change.verdict for change in found.changes} == {EXCLUDED} and not found.warnings
+    assert found.tested == len(SERIES)
+    assert compare_page.headline(found) == "No slow-down over 10 % confirmed in 11 series"
 
 
-def test_filters_that_match_nothing_compare_nothing(measured):
-    assert compare("filters", measured, "pipe_latency/nothing", "queue") == []
+@pytest.mark.parametrize("series", [FIRST, THROUGHPUT[0]])
+def test_one_series_that_takes_20_percent_longer_is_the_only_one_confirmed(pair, series):
+    found = pair(slower={series: 1.2})
+    (change,) = found.of(SLOWER)
+    assert change.series == series and change.p < 0.001
+    assert change.ratio.estimate == pytest.approx(1.2, rel=0.03)
+    assert change.ratio.low < 1.2 < change.ratio.high
+    assert (change.new > change.base) == ("latency" in series)  # the medians as they were measured
+    assert len(found.of(EXCLUDED)) == len(SERIES) - 1
+    assert compare_page.headline(found).startswith("NEW is slower in 1 of 11 series, by up to ")
+
+
+def test_faster_series_are_shown_and_never_fail(pair):
+    found = pair(slower={FIRST: 0.7, THROUGHPUT[0]: 1 / 1.3})
+    assert names(found.of(FASTER)) == [FIRST, THROUGHPUT[0]] and not found.of(SLOWER)
+    page = compare_page.document(found)
+    assert "## Faster: 2" in page and "## Slower" not in page
+
+
+def test_5_percent_is_real_but_under_the_threshold(pair):
+    found = pair(slower={FIRST: 1.05}, noise=0.005)
+    assert names(found.of(SMALL)) == [FIRST] and found.of(SMALL)[0].p < 0.001
+    assert not found.of(SLOWER)
+    assert "1: changed, but by an estimate of less than 10 %" in compare_page.document(found)
+    assert names(pair(threshold=0.03, slower={FIRST: 1.05}, noise=0.005).of(SLOWER)) == [FIRST]
+
+
+def test_noise_beyond_the_threshold_is_not_confirmed_and_not_called_unchanged(pair):
+    found = pair(slower={FIRST: 1.15}, noise={FIRST: 0.4})
+    assert names(found.of(OPEN)) == [FIRST]
+    assert f"more runs would narrow it: `{FIRST}` " in compare_page.document(found)
+
+
+def test_too_few_runs_get_no_verdict_but_the_number_it_takes(pair):
+    found = pair(slower={FIRST: 3.0}, runs={FIRST: 2})
+    assert names(found.of(FEW)) == [FIRST] and found.of(FEW)[0].runs == (12, 2)
+    assert found.of(FEW)[0].p is None and found.tested == len(SERIES) - 1
+    page = compare_page.document(found)
+    assert f"| `{FIRST}` | 12 | 2 | {found.least} |" in page
+    assert "1 more has too few runs for a verdict" in page.splitlines()[0]
+    # With so many runs a side, two samples that lie apart are significant among 11 series; with one fewer they are not.
+    for runs, verdict in ((found.least, SLOWER), (found.least - 1, FEW)):
+        few = {name: list(np.linspace(1.0, 1.1, runs)) for name in SERIES}
+        slow = few | {FIRST: list(np.linspace(2.0, 2.1, runs))}
+        assert (
+            judge.compare(Side([], few, {}), Side([], slow, {}), 0.1).changes[0].verdict == verdict
+        )
+
+
+def test_with_one_run_a_side_there_is_no_verdict_at_all(pair, tmp_path):
+    make(tmp_path / "a", 1, runs=1)
+    make(tmp_path / "b", 2, runs=1, slower={FIRST: 2})
+    done = launch(tmp_path / "a", tmp_path / "b")
+    assert done.returncode == 0
+    assert done.stdout.startswith("# No verdict: it takes 6 process runs of each series on both")
+
+
+def test_failed_runs_do_not_count_and_are_told(tmp_path):
+    make(tmp_path / "a", 1)
+    folder = make(tmp_path / "b", 2)
+    folder.append_run(folder.runs()[0] | {"status": "failed", "reason": "lost 3", "p50_ns": None})
+    base, new = load_side(tmp_path / "a"), load_side(tmp_path / "b")
+    assert len(new.values[FIRST]) == 12
+    assert check(base, new) == ["NEW b: 1 process runs failed; they do not count"]
+
+
+def test_series_of_one_side_are_listed_with_what_became_of_them_on_the_other(tmp_path):
+    failing = {name: [2e3] * 12 for name in LATENCY[:3]} | {LATENCY[2]: [None] * 12}
+    base = make(tmp_path / "a", 1, series=LATENCY[:5])
+    make_run(tmp_path / "b", failing | {LATENCY[5]: [2e3] * 12})
+    done = launch(base.path, tmp_path / "b")
+    assert done.returncode == 0 and "## Not compared: 4" in done.stdout
+    for series, why in (
+        (LATENCY[2], "only in BASE: failed in NEW"),
+        (LATENCY[3], "only in BASE"),
+        (LATENCY[5], "only in NEW"),
+    ):
+        assert f"| `{series}` | {why} |" in done.stdout
+
+
+def test_floors_that_change_accuse_the_machine(pair):
+    found = pair(slower={FLOOR: 1.5})
+    assert names(found.of(SLOWER)) == [FLOOR]
+    (warning,) = found.warnings
+    assert FLOOR in warning and "machine" in warning
+
+
+def test_several_run_folders_of_a_side_are_taken_together(tmp_path):
+    for turn in range(4):
+        make(tmp_path / "base" / f"run{turn}", turn, runs=3)
+        make(tmp_path / "new" / f"run{turn}", 10 + turn, runs=3, slower={FIRST: 1.2})
+    (tmp_path / "new" / "notes").mkdir()  # no run folder
+    found = judge.compare(load_side(tmp_path / "base"), load_side(tmp_path / "new"), 0.1)
+    assert names(found.of(SLOWER)) == [FIRST] and found.changes[0].runs == (12, 12)
+    assert "- NEW: 4 run folders, `run0` to `run3`, commit 0123456789ab" in compare_page.document(
+        found
+    )
+
+
+# What is promised.
+
+
+def sides(generator, series, runs=12, slower=1.0, sigma=0.05, outliers=0.1):
+    """Two sides of so many series. Odd ones are percentiles of histograms, so they have ties; every third has outliers."""
+    out = []
+    for factor in (1.0, slower):
+        times = np.exp(sigma * generator.normal(size=(series, runs)))
+        times[::3] *= 1 + (generator.random(size=times[::3].shape) < outliers)
+        times[1::2] = np.round(times[1::2] * 128) / 128
+        values = {f"pipe_latency/b{i}/bytes:64": list(factor * row) for i, row in enumerate(times)}
+        out.append(Side([], values, {}))
+    return out
+
+
+def test_false_alarms_of_a_whole_gate_are_as_rare_as_promised():
+    generator = np.random.default_rng(20)
+    gates, alarms, uncorrected = 100, 0, 0
+    for _ in range(gates):
+        base, new = sides(generator, series=200)
+        found = judge.compare(base, new, threshold=0.0)
+        assert found.tested == 200
+        alarms += any(change.verdict in (SLOWER, FASTER) for change in found.changes)
+        uncorrected += any(
+            change.ratio.low > 1 or change.ratio.high < 1 for change in found.changes
+        )
+    assert uncorrected == gates  # the intervals of the series alone, without the correction
+    assert 0 < alarms <= 11  # of 100 where 5 % are promised, 12 or more come once in 200 tries
+
+
+@pytest.mark.parametrize(
+    "sigma, outliers, power", [(0.03, 0, 0.98), (0.05, 0, 0.9), (0.03, 0.1, 0.85)]
+)
+def test_15_percent_are_found_in_300_series_of_12_runs(sigma, outliers, power):
+    generator = np.random.default_rng(21)
+    base, new = sides(generator, series=300, slower=1.15, sigma=sigma, outliers=outliers)
+    assert len(judge.compare(base, new, 0.1).of(SLOWER)) / 300 >= power
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    "change, option, complaint",
+    [
+        ({"machine": {"machine8": "feedbeef"}}, "--any-machine", "0123abcd in BASE .*feedbeef in"),
+        ({"build": {"build_type": "Debug"}}, "--any-build", "release in BASE .*debug in NEW"),
+    ],
+)
+@pytest.mark.parametrize("file", ["", "runs.csv", "benchmark.json"])
+def test_another_machine_or_build_type_is_refused_unless_told(
+    tmp_path, change, option, complaint, file
+):
+    make(tmp_path / "a", 1)
+    edit(make(tmp_path / "b", 2), change)
+    paths = tmp_path / "a" / file, tmp_path / "b" / file
+    done = launch(*paths)
+    assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
+    assert done.stderr.startswith("tools/compare: the ") and option in done.stderr
+    with pytest.raises(Incomparable, match=complaint):
+        check(*map(load_side, paths))
+    told = launch(*paths, option)
+    assert told.returncode == 0 and "the times may differ for that alone" in told.stdout
+
+
+@pytest.mark.parametrize("file", ["", "benchmark.json"])
+def test_another_schema_is_refused(tmp_path, file):
+    make(tmp_path / "a", 1)
+    make(tmp_path / "b", 2)
+    rows = (tmp_path / "b" / "runs.csv").read_text()
+    (tmp_path / "b" / "runs.csv").write_text(rows.replace("\n1,", "\n2,"))
+    document = json.loads((tmp_path / "b" / "benchmark.json").read_text())
+    document["context"]["ipcbench_schema"] = 2
+    (tmp_path / "b" / "benchmark.json").write_text(json.dumps(document))
+    done = launch(tmp_path / "a" / file, tmp_path / "b" / file)
+    assert done.returncode == 2 and "schema 2; this tool reads schema 1" in done.stderr
+
+
+def test_a_file_that_names_no_machine_is_judged_by_its_cpus_and_caches(tmp_path):
+    old = {"num_cpus": 2, "caches": [{"type": "Data", "level": 1, "size": 49152}]}
+    folders = [make(tmp_path / name, seed) for seed, name in enumerate("ab")]
+    files = []
+    for folder, context in zip(folders, (old, old | {"num_cpus": 4})):
+        files.append(folder.path / "benchmark.json")
+        document = json.loads(files[-1].read_text())
+        files[-1].write_text(json.dumps(document | {"context": context}))
+    with pytest.raises(Incomparable, match="2 CPUs, L1 Data 49152 B in BASE .*; 4 CPUs, L1 Data"):
+        check(*map(load_side, files))
+    document = json.loads(files[1].read_text())
+    files[1].write_text(json.dumps(document | {"context": old}))
+    warnings = check(*map(load_side, files))
+    assert len(warnings) == 2 and "BASE a/benchmark.json" in warnings[0]
+    assert "the machine is not named" in warnings[0] and "build type is not" in warnings[1]
+
+
+def test_a_partial_run_and_other_conditions_are_warnings(tmp_path):
+    make(tmp_path / "a", 1, capacity=65536)
+    edit(make(tmp_path / "b", 2, state="partial", capacity=4096), {"system": {"kernel": "6.2.0"}})
+    done = launch(tmp_path / "a", tmp_path / "b")
+    assert done.returncode == 0
+    warnings = [line for line in done.stdout.splitlines() if line.startswith("- Warning: ")]
+    assert warnings == [
+        "- Warning: the kernel differs: 6.1.0 in BASE a; 6.2.0 in NEW b",
+        "- Warning: the capacity asked for differs: 65536 in BASE a; 4096 in NEW b",
+        "- Warning: NEW b: the run is partial: some of its blocks are missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        ("{", "no benchmark.json of ipcbench"),
+        ("[]", "no benchmark.json of ipcbench"),
+        ('{"context": {}, "benchmarks": [{"run_type": "iteration", "name": 3}]}', "no benchmark"),
+        (
+            '{"context": {}, "benchmarks": [{"run_type": "iteration", "name": "BM_x", "time_unit": "ns"}]}',
+            "series 'BM_x'",
+        ),
+        (
+            '{"context": {}, "benchmarks": [{"run_type": "iteration", "name": "BM_x", "time_unit": "us"}]}',
+            "ipcbench writes ns",
+        ),
+        (
+            '{"context": {}, "benchmarks": [{"run_type": "iteration", "name": "floor/syscall", '
+            '"time_unit": "ns", "real_time": 0}]}',
+            "not a positive number",
+        ),
+    ],
+)
+def test_files_of_others_are_refused_with_the_reason(tmp_path, content, complaint):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(RunDirError, match=complaint):
+        load_side(tmp_path / "x.json")
+
+
+def test_bad_input_exits_2_with_a_sentence(tmp_path):
+    folder = make(tmp_path / "a", 1).path
+    make(tmp_path / "b", 2)
+    make(tmp_path / "other", 2, series=THROUGHPUT)
+    make(tmp_path / "latency", 2, series=LATENCY)
+    for arguments, complaint in (
+        ((folder, folder), "on both sides"),
+        ((folder, folder / "runs.csv"), "on both sides"),
+        ((folder, tmp_path / "none"), "no run folder"),
+        ((tmp_path / "latency", tmp_path / "other"), "no series was measured on both sides"),
+        ((folder,), "required: NEW"),
+        ((folder, folder, "--threshold", "ten"), "number of percent"),
+        ((folder, folder, "--threshold", "-1"), "number of percent"),
+        ((folder, tmp_path / "b", "--out", "/nowhere/page.md"), "/nowhere/page.md"),
+    ):
+        done = launch(*arguments)
+        assert done.returncode == 2 and complaint in done.stderr, done.stderr
+        assert not done.stdout and "Traceback" not in done.stderr
+
+
+# The program.
+
+
+@pytest.mark.parametrize("file", ["", "benchmark.json"])
+def test_the_exit_status_and_the_page(tmp_path, file):
+    make(tmp_path / "a", 1)
+    make(tmp_path / "b", 2, slower={FIRST: 1.2})
+    base, new = tmp_path / "a" / file, tmp_path / "b" / file
+    slower = launch(base, new, "--out", tmp_path / "page.md")
+    assert slower.returncode == 1 and not slower.stderr
+    assert slower.stdout == (tmp_path / "page.md").read_text()
+    assert slower.stdout.startswith("# NEW is slower in 1 of 11 series, by up to ")
+    assert f"| `{FIRST}` | 2.0" in slower.stdout
+    assert launch(base, new, "--threshold", "40").returncode == 0
+    faster = launch(new, base)
+    assert faster.returncode == 0 and "## Faster: 1" in faster.stdout
+
+
+@pytest.fixture(scope="module")
+def real_runs(tmp_path_factory, built_programs):
+    """Two folders with the run folder that tools/run wrote of the same programs, one after the other."""
+    from conftest import TINY
+
+    base = tmp_path_factory.mktemp("real")
+    profile = TINY.replace('"cpython_pipe_duplex", ', '"cpython_pipe_duplex", "os_pipe", ')
+    (base / "tiny.toml").write_text(profile + '[[tiny.select]]\nbackend = "syscall"\n')
+    for side in ("base", "new"):
+        options = ["--profile", "tiny", "--blocks", "5", "--out", str(base / side)]
+        assert run.main(options, built_programs, base / "tiny.toml") == 0
+    return base / "base", base / "new"
+
+
+def test_two_real_runs_of_one_build_make_a_page(real_runs, tmp_path):
+    done = launch(*real_runs)
+    assert done.returncode in (0, 1), done.stderr
+    head, *lines = done.stdout.splitlines()
+    assert head.startswith("# ") and " 5 series" in head
+    assert any(line.startswith("- Machine: ") for line in lines)
+    (folder,) = real_runs[0].iterdir()
+    context = json.loads((folder / "benchmark.json").read_text())["context"]
+    assert context["ipcbench_machine"] == RunDir(folder).environment()["machine"]["machine8"]
+    files = [next(side.glob("*/benchmark.json")) for side in real_runs]
+    assert launch(*files).stdout.splitlines()[0] == head
