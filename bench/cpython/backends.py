@@ -2,7 +2,8 @@
 """CPython's transports as backends: traits (class attributes) and what each peer uses.
 
 A backend is constructed in the coordinator before the peers are forked. Each peer then calls `open`
-with its role: 'ping' and 'pong' for round trips, 'producer' and 'consumer' for streams.
+with its role: 'ping' and 'pong' for round trips, 'producer' and 'consumer' for streams. A backend
+may start one more process, its helper, in its constructor and on the CPU where that runs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Backend:
     needs = "Linux"
     transports = True
     codecs: tuple[str, ...] = ("pickle",)
+    helper_name = ""  # of the process that works for the peers, watched and billed with them
+    helper = None  # that process
 
     def __init__(self, round_trip: bool, size: int, codec: str, capacity: int):
         """`round_trip`: two peers answer each other, else a stream. `size` of a message in bytes;
@@ -66,6 +69,9 @@ class Backend:
 
     def release(self) -> None:
         """Drops what the coordinator holds, once all peers are forked."""
+
+    def close(self) -> None:
+        """Ends the helper, when all peers have ended."""
 
 
 class _Pipe(Backend):
@@ -156,6 +162,12 @@ class _Queue(Backend):
         """A new queue; sets capacity_bytes."""
         raise NotImplementedError
 
+    def _items(self, size: int, capacity: int) -> int:
+        """How many items a queue bounded in items gets; sets capacity_bytes."""
+        items = max(FEWEST_ITEMS, capacity // size)
+        self.capacity_bytes = items * size
+        return items
+
     @classmethod
     def unavailable(cls) -> str | None:
         if os.access("/dev/shm", os.W_OK):
@@ -184,9 +196,7 @@ class CpythonQueue(_Queue):
     def _make(self, size: int, capacity: int):
         from multiprocessing import Queue
 
-        items = max(FEWEST_ITEMS, capacity // size)
-        self.capacity_bytes = items * size
-        return Queue(items)
+        return Queue(self._items(size, capacity))
 
 
 class CpythonSimpleQueue(_Queue):
@@ -207,6 +217,67 @@ class CpythonSimpleQueue(_Queue):
     def release(self) -> None:
         for queue in {end for ends in self._ends.values() for end in ends if end is not None}:
             queue.close()
+
+
+class CpythonManagerQueue(_Queue):
+    name = "cpython_manager_queue"
+    summary = (
+        "CPython's Manager().Queue(capacity / bytes, at least 16): in a server process, to which "
+        "every put and get is a round trip"
+    )
+    source = (
+        "multiprocessing.Manager: queue.Queue behind a unix socket and a thread for each client"
+    )
+    capacity = "items"
+    order = "first in, first out over all producers"
+    on_kill = (
+        "one killed in get takes a message with it, that of one killed in put still comes; a killed "
+        "server: EOFError or OSError for all, at once"
+    )
+    leftovers = (
+        "Manager() leaves its server and a folder pymp-*; not here, where the server dies with the "
+        "program and its socket has no file"
+    )
+    needs = "Linux"
+    helper_name = "manager"
+
+    def __init__(self, round_trip: bool, size: int, codec: str, capacity: int):
+        import secrets
+        from multiprocessing import get_context
+        from multiprocessing.managers import SyncManager
+
+        import child
+
+        # What Manager() makes, but for the address: an abstract one leaves no file after a crash.
+        address = f"\0ipcbench-{secrets.token_hex(8)}"
+        self._manager = SyncManager(address, ctx=get_context("fork"))
+        with child.stop_signals_held():
+            try:
+                self._manager.start(child.attach, (os.getpid(),))
+            except EOFError:
+                self._manager._process.join()
+                raise OSError("the manager's server did not start") from None
+            self.helper = self._manager._process
+        try:
+            super().__init__(round_trip, size, codec, capacity)
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self, size: int, capacity: int):
+        return self._manager.Queue(self._items(size, capacity))
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        return None  # its locks are those of threads
+
+    def close(self) -> None:
+        import child
+
+        with child.stop_signals_held():
+            self.helper.kill()
+            self.helper.join()
+        self._manager.shutdown()  # so that proxies do not look for the server any more
 
 
 def _size_pipe(connection, capacity: int) -> int:
@@ -233,5 +304,11 @@ def _size_socket(connection, capacity: int) -> int:
 
 BACKENDS: dict[str, type[Backend]] = {
     backend.name: backend
-    for backend in (CpythonPipeDuplex, CpythonPipeOneway, CpythonQueue, CpythonSimpleQueue)
+    for backend in (
+        CpythonPipeDuplex,
+        CpythonPipeOneway,
+        CpythonQueue,
+        CpythonSimpleQueue,
+        CpythonManagerQueue,
+    )
 }

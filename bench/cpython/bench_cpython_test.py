@@ -20,6 +20,7 @@ NAME = re.compile(
 )
 LATENCY = "^pipe_latency/cpython_pipe_duplex/bytes:64/placement:same$"
 ENDLESS = "^pipe_throughput/cpython_pipe_oneway/bytes:64/placement:free$"
+HELPED = "^queue_throughput/cpython_manager_queue/bytes:64/.*:1/consumers:1/placement:free$"
 
 
 def launch(*arguments, **options):
@@ -53,14 +54,15 @@ def works(pid):
 
 
 @contextlib.contextmanager
-def in_a_long_batch(time_limit):
-    """The program with its two peers, consumer and producer, in a batch that takes very long."""
-    command = [PROGRAM, f"--benchmark_filter={ENDLESS}", "--messages=2000000000"]
+def in_a_long_batch(time_limit, series=ENDLESS, processes=2):
+    """The program with its helper, if it has one, and two peers in a batch that takes very long:
+    (program, their process ids in that order, the consumer before the producer)."""
+    command = [PROGRAM, f"--benchmark_filter={series}", "--messages=2000000000"]
     command += [f"--time_limit={time_limit}", "--benchmark_format=json"]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, start_new_session=True, **streams) as process:
         try:
-            eventually(lambda: len(children(process.pid)) == 2)
+            eventually(lambda: len(children(process.pid)) == processes)
             peers = children(process.pid)
             eventually(lambda: all(works(peer) for peer in peers))
             yield process, peers
@@ -82,7 +84,7 @@ def test_the_list_document_is_well_formed():
     backends = {backend["name"]: backend for backend in document["backends"]}
     assert {backend["family"] for backend in backends.values()} == {"pipe", "queue"}
     names = [series["name"] for series in document["series"]]
-    assert len(set(names)) == len(names) == 324
+    assert len(set(names)) == len(names) == 414
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])
         pairs = "/".join(f"{key}:{value}" for key, value in series["keys"].items())
@@ -188,6 +190,12 @@ def test_on_one_cpu_cross_is_skipped_with_its_reason():
     assert row["error_message"].startswith("skipped: ") and "two CPUs" in row["error_message"]
 
 
+@pytest.fixture
+def helped():
+    with in_a_long_batch(60, HELPED, 3) as running:
+        yield running
+
+
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_peer_is_an_error_row_and_exit_3(endless, victim):
     process, peers = endless
@@ -233,3 +241,29 @@ def test_peers_do_not_outlive_a_killed_program(endless):
     process, peers = endless
     process.kill()
     eventually(lambda: not any(alive(peer) for peer in peers))
+
+
+def test_a_killed_helper_is_an_error_row_and_exit_3(helped):
+    process, running = helped
+    os.kill(running[0], signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 3 and "Traceback" not in stderr
+    (row,) = json.loads(stdout)["benchmarks"]
+    assert row["error_message"] == "manager was killed by signal 9 (Killed)"
+    assert not any(alive(each) for each in running)
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_helper_with_the_program(helped, number, status, send):
+    process, running = helped
+    send(process.pid, number)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == status and not stderr
+    assert not any(alive(each) for each in running)
+
+
+def test_a_helper_does_not_outlive_a_killed_program(helped):
+    process, running = helped
+    process.kill()
+    eventually(lambda: not any(alive(each) for each in running))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import placement
 from backends import BACKENDS, Backend
 from histogram import Histogram
@@ -37,14 +39,20 @@ def measure(
     """
     round_trip = series.metric == "latency"
     backend_class = backend_class or BACKENDS[series.backend]
-    jobs = _jobs(series, round_trip)
-    spin = series.placement == "cross" and len(jobs) <= len(placement.allowed_cpus())
-    try:
-        backend = backend_class(round_trip, series.bytes, series.codec, capacity)
-        peers = Peers(backend, jobs, series.bytes, spin, time_limit)
-    except OSError as error:
-        raise SeriesFailed(f"cannot be set up: {error}") from None
-    try:
+    roles = _roles(series, round_trip)
+    *cpus, helper_cpu = placement.place(series.placement, len(roles) + 1)
+    jobs = [Job(role, index, cpu) for (role, index), cpu in zip(roles, cpus)]
+    busy = len(jobs) + bool(backend_class.helper_name)
+    spin = series.placement == "cross" and busy <= len(placement.allowed_cpus())
+    with ExitStack() as ends:
+        try:
+            with placement.on(helper_cpu if backend_class.helper_name else None):
+                backend = backend_class(round_trip, series.bytes, series.codec, capacity)
+            ends.callback(backend.close)
+            peers = Peers(backend, jobs, series.bytes, spin, time_limit)
+            ends.callback(peers.kill)
+        except OSError as error:
+            raise SeriesFailed(f"cannot be set up: {error}") from None
         if messages is None:
             messages = max(calibrate(peers), series.producers, series.consumers)
         peers.batch(messages)
@@ -58,18 +66,14 @@ def measure(
             result.round_trips.merge(batch.round_trips)
         peers.close()
         return result
-    finally:
-        peers.kill()
 
 
-def _jobs(series: Series, round_trip: bool) -> list[Job]:
+def _roles(series: Series, round_trip: bool) -> list[tuple[str, int]]:
+    """(role, index among those of its role) of each peer, in the order of their CPUs."""
     if round_trip:
-        roles = [("pong", 0), ("ping", 0)]
-    else:
-        roles = [("consumer", i) for i in range(series.consumers)]
-        roles += [("producer", i) for i in range(series.producers)]
-    cpus = placement.place(series.placement, len(roles))
-    return [Job(role, index, cpu) for (role, index), cpu in zip(roles, cpus)]
+        return [("pong", 0), ("ping", 0)]
+    roles = [("consumer", i) for i in range(series.consumers)]
+    return roles + [("producer", i) for i in range(series.producers)]
 
 
 def calibrate(peers: Peers) -> int:

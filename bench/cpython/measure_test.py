@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Measurements with real processes: all backends and questions pass, broken producers do not."""
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 import placement
 from backends import (
     BACKENDS,
+    CpythonManagerQueue,
     CpythonPipeDuplex,
     CpythonPipeOneway,
     CpythonQueue,
@@ -88,6 +90,8 @@ def test_capacity_is_what_was_granted():
     assert CpythonPipeDuplex(True, 64, "", asked).capacity_bytes == asked
     assert CpythonQueue(False, 1000, "pickle", asked).capacity_bytes == 16000
     assert CpythonQueue(False, asked + 1, "pickle", asked).capacity_bytes == 16 * (asked + 1)
+    with contextlib.closing(CpythonManagerQueue(False, 1000, "pickle", asked)) as backend:
+        assert backend.capacity_bytes == 16000
 
 
 def test_same_is_one_cpu_and_cross_takes_all_in_turn():

@@ -3,20 +3,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import time
 from multiprocessing.connection import Connection
 from resource import RUSAGE_SELF, getrusage
 
 import loops
 from backends import Backend
+from child import attach
 from histogram import Histogram
 
 SPIN_NS = 500_000  # a spinning peer sleeps until so long before the start
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_PR_SET_PDEATHSIG = 1
 
 
 class Job:
@@ -118,12 +115,7 @@ class Peer:
 
 def run_peer(peer: Peer, control: Connection, others: list[Connection], parent: int) -> None:
     """The body of a child process."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # the coordinator ends its peers
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    attach(parent)
     for other in others:
         other.close()
     try:

@@ -7,7 +7,8 @@ hangs (the time limit of a batch) becomes a SeriesFailed, and all peers are kill
 
 A batch: every peer says that it is ready; the coordinator publishes an instant; the peers run their
 loop (loops.py) and say that they are done; only when all are done does each take the costs of its
-process, so that the work of a feeder thread after its producer's last put is billed.
+process, so that the work of a feeder thread after its producer's last put is billed. The coordinator
+takes those of the backend's helper, if it has one, and watches it as it does the peers.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from multiprocessing.connection import Connection, wait
 
 import loops
 from backends import Backend
+from child import Cost, cost_of, stop_signals_held
 from histogram import Histogram
-from peer import STOP_SIGNALS, Job, Peer, run_peer
+from peer import Job, Peer, run_peer
 
 LEAD_NS = 2_000_000  # from publishing the start to the start: every peer has woken up by then
 GRACE_S = 1.0  # after a peer was cut off, for the cause of it to show
@@ -34,7 +36,7 @@ class SeriesFailed(Exception):
 
 
 class Batch:
-    """One batch: wall time, costs summed over the peers, round trips (latency only)."""
+    """One batch: wall time, costs summed over peers and helper, round trips (latency only)."""
 
     def __init__(self) -> None:
         self.elapsed_ns = self.cpu_ns = self.voluntary = self.involuntary = 0
@@ -47,6 +49,7 @@ class Peers:
     def __init__(self, backend: Backend, jobs: list[Job], size: int, spin: bool, time_limit: float):
         """`size` of a message in bytes; `spin` to the start line; `time_limit` of a batch in s."""
         self._jobs, self._time_limit = jobs, time_limit
+        self._helper, self._helper_name = backend.helper, backend.helper_name
         self._controls: list[Connection] = []
         self._processes: list = []
         self._first = 0  # sequence number of the next batch
@@ -59,11 +62,10 @@ class Peers:
             raise
 
     def _fork(self, backend: Backend, size: int, spin: bool) -> None:
-        """Starts the processes. Signals wait until all are known and each has its handlers."""
+        """Starts the processes."""
         fork = get_context("fork")
         counts = [sum(job.role == role for job in self._jobs) for role in ("producer", "consumer")]
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        try:
+        with stop_signals_held():
             for job in self._jobs:
                 control, theirs = Pipe()
                 self._controls.append(control)
@@ -74,8 +76,6 @@ class Peers:
                 self._processes.append(process)
                 theirs.close()
             backend.release()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def batch(self, messages: int) -> Batch:
         """Moves `messages` messages (round trips). Raises SeriesFailed."""
@@ -83,13 +83,15 @@ class Peers:
         self._tell((messages, self._first))
         self._first += messages
         self._collect("ready")
+        before = self._helper_cost()
         start = time.monotonic_ns() + LEAD_NS
         self._tell(start)
         self._collect("done")
+        helped = self._helper_cost() - before
         self._tell("report")
         reports = self._collect("report")
         try:
-            return _combine(reports, start)
+            return _combine(reports, helped, start)
         except loops.Mismatch as mismatch:
             raise SeriesFailed(str(mismatch)) from None
 
@@ -108,14 +110,22 @@ class Peers:
 
     def kill(self) -> None:
         """Ends and reaps whatever still runs, at once. May be called at any time, and again."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        for process in self._processes:
-            process.kill()
-        for process in self._processes:
-            process.join()
-        for control in self._controls:
-            control.close()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        with stop_signals_held():
+            for process in self._processes:
+                process.kill()
+            for process in self._processes:
+                process.join()
+            for control in self._controls:
+                control.close()
+
+    def _helper_cost(self) -> Cost:
+        """What the backend's helper has cost so far, nothing without one. Raises SeriesFailed."""
+        if self._helper is None:
+            return Cost()
+        try:
+            return cost_of(self._helper.pid)
+        except OSError:
+            raise self._failure(f"{self._helper_name} has ended unasked") from None
 
     def _allow(self, seconds: float) -> None:
         """Limits what follows, until the next call."""
@@ -168,23 +178,28 @@ class Peers:
         return SeriesFailed(f"time limit of {self._limit:g} s passed, waiting for {names}")
 
     def _failure(self, reason: str) -> SeriesFailed:
-        """The reason given, unless a peer turns out to be killed or to have found a fault.
+        """The reason given, unless a peer turns out to be killed or to have found a fault, or the
+        helper to be killed.
 
         The others lose their connections to that peer, and may complain of it before it is known.
         """
         deadline = time.monotonic() + GRACE_S
         talking = dict(zip(self._controls, self._jobs))
+        watched = [(job.name, process) for job, process in zip(self._jobs, self._processes)]
+        if self._helper is not None:
+            watched.append((self._helper_name, self._helper))
         while True:
-            for job, process in zip(self._jobs, self._processes):
+            for name, process in watched:
                 if process.exitcode is not None and process.exitcode < 0:
                     number = -process.exitcode
                     cause = f"signal {number} ({signal.strsignal(number)})"
-                    return SeriesFailed(f"{job.name} was killed by {cause}")
+                    return SeriesFailed(f"{name} was killed by {cause}")
             running = [p.sentinel for p in self._processes if p.exitcode is None]
             left = deadline - time.monotonic()
             if left <= 0 or not (running or talking):
                 return SeriesFailed(reason)
-            for ready in wait([*running, *talking], left):
+            alive = [p.sentinel for _, p in watched if p.exitcode is None]
+            for ready in wait([*alive, *talking], left):
                 if ready not in talking:
                     continue
                 try:
@@ -196,9 +211,12 @@ class Peers:
                     return SeriesFailed(f"{talking[ready].name}: {value}")
 
 
-def _combine(reports: list[dict], start: int) -> Batch:
-    """The batch from the peers' reports. Raises Mismatch if a message came twice or never."""
+def _combine(reports: list[dict], helped: Cost, start: int) -> Batch:
+    """The batch from the peers' reports and the helper's cost. Raises Mismatch if a message came
+    twice or never."""
     result = Batch()
+    result.cpu_ns, result.voluntary = helped.cpu_ns, helped.voluntary
+    result.involuntary = helped.involuntary
     for report in reports:
         result.cpu_ns += report["cpu_ns"]
         result.voluntary += report["voluntary"]

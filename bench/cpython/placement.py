@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 
 def allowed_cpus() -> list[int]:
@@ -28,3 +30,15 @@ def place(placement: str, peers: int) -> list[int | None]:
     if placement == "same":
         return [cpus[-1]] * peers  # the first CPU serves most interrupts
     return [cpus[i % len(cpus)] for i in range(peers)]
+
+
+@contextlib.contextmanager
+def on(cpu: int | None) -> Iterator[None]:
+    """The caller runs on this CPU, and for good what it starts here; None: nothing is changed."""
+    allowed = os.sched_getaffinity(0)
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
