@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,11 @@ def calibrate(
             name = entry.series.name
             limits = (BATCH_LIMIT, CALIBRATION_LIMIT)
             launch = Launch(programs[entry.program], name, messages, 1, profile.capacity, *limits)
+            begin = time.monotonic()
             result = process_run(launch, stop)
+            seconds = (
+                time.monotonic() - begin
+            )  # with what starting and reading the program takes us
             if stop.signum is not None:
                 break
             if result.columns["status"] != "ok":
@@ -77,11 +82,9 @@ def calibrate(
                 context = context or result.context
                 per_message[name] = result.columns["real_time_ns"]
             else:
-                bare[entry.program].append(result.seconds)
+                bare[entry.program].append(seconds)
             steps.step()
-    overhead = {
-        program: median(seconds or [CALIBRATION_SECONDS]) for program, seconds in bare.items()
-    }
+    overhead = {program: median(took or [CALIBRATION_SECONDS]) for program, took in bare.items()}
     programs_of = {entry.series.name: entry.program for entry in entries}
     costs = {
         n: Calibration(ns, overhead[programs_of[n]])
