@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """`confidence` is that of claims.toml; `same` claims have no pairs."""
+    """`confidence` is that of claims.toml. `same`: X and Y should be equal; without pairs, a series and itself."""
 
     id: str
     sentence: str
@@ -91,8 +91,8 @@ def _claim(path: Path, table: dict[str, Any], confidence: float) -> Claim:
     same = table.pop("same", False)
     if not metrics:
         raise ClaimError(f"{where} has no metric: say by which number X would be better")
-    if bool(pairs) == same:
-        raise ClaimError(f"{where} needs pairs, or same = true, and not both")
+    if not pairs and not same:
+        raise ClaimError(f"{where} needs pairs, or same = true")
     claim = _table(
         Claim,
         where,

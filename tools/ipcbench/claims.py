@@ -95,12 +95,13 @@ def judge(run: RunDir, claims_file: Path = CLAIMS) -> list[Verdict]:
     runs, plan = _Runs(run.runs()), run.plan()
     verdicts = []
     for claim in load_claims(claims_file):
-        languages = [""] if claim.same else list(dict.fromkeys(p.language for p in claim.pairs))
+        languages = list(dict.fromkeys(pair.language for pair in claim.pairs)) or [""]
         for language in languages:
             comparisons = list(_comparisons(claim, language, runs, plan.get("wait_class", {})))
             if comparisons:
                 verdicts.append(_verdict(claim, language, comparisons, runs, plan))
-    if any(v.claim.same and v.outcome in (FAILS, DEPENDS) for v in verdicts):
+    control = [verdict for verdict in verdicts if not verdict.claim.pairs]
+    if any(verdict.outcome in (FAILS, DEPENDS) for verdict in control):
         for verdict in verdicts:
             verdict.notes.insert(0, CONTAMINATED)
     return verdicts
@@ -141,7 +142,7 @@ def _comparisons(
 ) -> Iterator[_Comparison]:
     """Each cell that the run has."""
     for metric in claim.metrics:
-        if claim.same:
+        if not claim.pairs:
             for name, series in runs.series.items():
                 if series.question == metric.x and runs.main_side(name) == "a":
                     keys = {"series": name, "metric": metric.name}

@@ -281,6 +281,16 @@ def test_a_series_agrees_with_itself(tmp_path):
     assert verdict.cells[0].ratio.low <= 1 <= verdict.cells[0].ratio.high
 
 
+def test_two_series_that_should_be_equal_are_and_taint_nothing_when_they_are_not(tmp_path):
+    os_pipe, fifo = (rtt("pipe", name, codec="") for name in ("os_pipe", "fifo"))
+    values = {os_pipe: around(1e4), fifo: around(1.01e4, seed=5)}
+    verdict = only(judge(tmp_path, values))
+    assert (verdict.claim.id, verdict.language, verdict.outcome) == ("named", "C++", "holds")
+    values[fifo] = around(1.3e4, seed=5)
+    verdict = only(judge(tmp_path / "other", values))
+    assert (verdict.outcome, verdict.notes) == ("fails", [])
+
+
 def test_an_aa_pair_that_differs_taints_every_verdict(tmp_path):
     name = rtt("pipe", "os_pipe", codec="")
     values = {f"{name} a": around(1e4), f"{name} b": around(1.3e4, seed=5)}
@@ -365,7 +375,7 @@ def test_an_empty_folder_is_no_run_folder(tmp_path):
 
 
 def test_the_claims_of_the_project_are_complete():
-    c29, aa = load_claims()
+    c29, aa, named = load_claims()
     assert [(c29.id, c29.sentence, c29.margin)] == [("C29", "Pipe outperforms Queue", 0.05)]
     assert {pair.language for pair in c29.pairs} == {"CPython", "C++"}
     assert {(metric.column, metric.better) for metric in c29.metrics} == {
@@ -373,6 +383,7 @@ def test_the_claims_of_the_project_are_complete():
         ("messages_per_second", "higher"),
     }
     assert aa.same and not aa.pairs
+    assert named.same and len(named.pairs) == 2
 
 
 @pytest.mark.parametrize(

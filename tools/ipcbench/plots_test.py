@@ -354,7 +354,7 @@ def test_bad_input_exits_2_and_says_what_would_be_valid(run, tmp_path):
     for arguments, words in (
         ([tmp_path / "none"], "no run folder"),
         ([tmp_path], "neither runs.csv nor summary.csv"),
-        ([other], "runs.csv or summary.csv"),
+        ([other], "neither a runs.csv nor a summary.csv"),
         ([torn], "'many', not a number"),
         ([run.path, "--bytes", "63"], "measured are: 64, 4096, 65536"),
         ([run.path, "--bytes", "many"], "whole number"),

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import claims, quality
 from .rundir import RunDir, write_text
-from .tables import bytes_text, interval_text
+from .tables import bytes_text, digits, interval_text
 from .verdict_page import machine_text, table
 from .verdict_text import part_title, parts, sentence, turning
 
@@ -97,8 +97,60 @@ def _headline_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _headline_cell(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return ""
-    floor = f" x{row['x_floor']:.3g}" if row["x_floor"] is not None else ""
+    floor = f" x{digits(row['x_floor'])}" if row["x_floor"] is not None else ""
     return " ".join(filter(None, interval_text(row))) + floor
+
+
+def fastest(run: RunDir) -> str:
+    """One table: at each size and placement the fastest C++ backend of each family, for bytes and one pair of peers."""
+    rows = [row for row in run.summary() if _competes(row)]
+    places = [place for place in PLACEMENTS if any(row["placement"] == place for row in rows)]
+    columns = [
+        (family, metric)
+        for metric in METRICS
+        for family in ("pipe", "queue")
+        if any(row["question"] == f"{family}_{metric}" for row in rows)
+    ]
+    names = {"latency": "round trip", "throughput": "messages"}
+    head = ["message", "on", *(f"{family}: {names[metric]}" for family, metric in columns)]
+    body = []
+    for size in SIZES:
+        for place in places:
+            here = [row for row in rows if (row["bytes"], row["placement"]) == (size, place)]
+            cells = [_fastest_cell(here, *column) for column in columns]
+            if any(cells):
+                body.append([bytes_text(size), place, *cells])
+    note = "same: both processes on one CPU, cross: on two. A backend in brackets cannot be told from the fastest: their "
+    return table(head, body) + f"\n\n{note}intervals overlap.\n"
+
+
+def _competes(row: Mapping[str, Any]) -> bool:
+    return (
+        row["median"] is not None
+        and row["codec"] is None
+        and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
+        and row["backend"] != "null"
+        and not row["backend"].startswith("cpython_")
+    )
+
+
+def _fastest_cell(rows: Sequence[Mapping[str, Any]], family: str, metric: str) -> str:
+    """The best of the question's rows, and after it those whose intervals overlap its own, best first."""
+    sign = -1 if metric == "throughput" else 1
+    own = [row for row in rows if row["question"] == f"{family}_{metric}"]
+    ranked = sorted(own, key=lambda row: sign * row["median"])
+    if not ranked:
+        return ""
+    best = ranked[0]
+    tied = [row for row in ranked[1:] if _overlap(best, row)]
+    others = f" (`{'`, `'.join(row['backend'] for row in tied)}`)" if tied else ""
+    return f"`{best['backend']}` {_headline_cell(best)}{others}"
+
+
+def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    if a["low"] is None or b["low"] is None:
+        return True
+    return a["low"] <= b["high"] and b["low"] <= a["high"]
 
 
 def verdict(run: RunDir) -> str:
@@ -123,7 +175,7 @@ def backends(run: RunDir) -> str:
     if not listed:
         raise ReadmeError(f'{run.path / "plan.json"}: no "backends"; record the run again')
     head = ["backend", "family", "how", "wait class", "capacity in", "producers x consumers"]
-    head += ["when a process is killed", "left by a crash", "needs"]
+    head += ["killed: idle / sending / receiving", "in words", "left by a crash", "needs"]
     lines = [
         [
             f"`{backend['name']}`",
@@ -132,6 +184,7 @@ def backends(run: RunDir) -> str:
             backend["wait_class"],
             backend["capacity"],
             f"{_many(backend['producers'])} x {_many(backend['consumers'])}",
+            _killed(backend),
             backend["on_kill"],
             backend["leftovers"],
             backend["needs"],
@@ -139,6 +192,11 @@ def backends(run: RunDir) -> str:
         for backend in sorted(listed, key=lambda b: (b["family"], b["name"]))
     ]
     return table(head, lines) + "\n"
+
+
+def _killed(backend: Mapping[str, Any]) -> str:
+    """What the others notice of a kill in each state; runs of before that was listed have none."""
+    return " / ".join((backend.get("killed") or {}).values())
 
 
 def _many(number: int) -> str:
@@ -167,6 +225,7 @@ def figures(run: RunDir) -> str:
 
 
 PARTS: dict[str, Callable[[RunDir], str]] = {
+    "fastest": fastest,
     "headline": headline,
     "verdict": verdict,
     "backends": backends,

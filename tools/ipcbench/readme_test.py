@@ -69,13 +69,26 @@ def test_update_writes_the_parts_and_leaves_the_rest(root):
     lines = text.splitlines()
     assert lines[:2] == ["# Title", "before"] and lines[-1] == "after" and "between" in lines
     assert "stale" not in text
-    assert "| `os_pipe` | pipe | bytes | 10.0 us [9." in text and " x2 |" in text
-    assert "| `pipe_locked` | queue | bytes | 1.00 M/s" in text and " x10 |" in text
+    assert "| `os_pipe` | pipe | bytes | 10.0 us [9." in text and " x2.00 |" in text
+    assert "| `pipe_locked` | queue | bytes | 1.00 M/s" in text and " x10.0 |" in text
     assert "producers:2" not in text and "7.00 /s" not in text
     assert "2 CPUs, Test CPU" in text and "commit 0123456789ab" in text and "2026-01-02" in text
     assert f"results/reference/{OLD}/verdicts.md" in text
     assert "**Pipe outperforms Queue (C++): holds in all 4 cells measured**" in text
     assert "| `pipe_locked` | queue | a pipe \\| two ends | block | bytes | any x any |" in text
+
+
+def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from_it(root):
+    run = values()
+    slower = {"unix_stream": 1.001e4, "fifo": 1.5e4, "null": 10.0, "cpython_pipe_duplex": 9e3}
+    for backend, median in slower.items():
+        run[f"pipe_latency/{backend}/bytes:64/placement:cross"] = around(median, seed=3)
+    folder = make_run(root / "run", run)
+    lines = readme.fastest(folder).splitlines()
+    assert lines[0] == "| message | on | pipe: round trip | queue: round trip | queue: messages |"
+    (line,) = [line for line in lines if line.startswith("| 64 B | cross |")]
+    assert "| `os_pipe` 10.0 us [9." in line and "x2.00 (`unix_stream`) |" in line
+    assert "fifo" not in line and "null" not in line and "cpython" not in line
 
 
 def test_update_twice_changes_nothing(root):
@@ -107,7 +120,7 @@ def test_the_newest_reference_run_of_two_cpus_counts(root):
 @pytest.mark.parametrize(
     "old,new,message",
     [
-        ("generated: verdict", "generated: verdicts", "'verdicts'; there are headline, verdict"),
+        ("generated: verdict", "generated: verdicts", "'verdicts'; there are fastest, headline"),
         ("<!-- /generated -->\nafter", "after", "not closed"),
         (README, "nothing generated", "no line"),
     ],
@@ -141,7 +154,9 @@ def test_the_readme_of_the_project_is_what_its_reference_run_gives():
 
 
 def test_every_part_has_a_name_that_the_readme_may_use():
-    assert list(readme.PARTS) == ["headline", "verdict", "backends", "quality", "figures"]
+    assert list(readme.PARTS) == [
+        *("fastest", "headline", "verdict", "backends", "quality", "figures")
+    ]
 
 
 def test_results_readme_explains_every_column_of_the_current_schema():

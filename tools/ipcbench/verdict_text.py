@@ -205,7 +205,7 @@ def render_terminal(verdicts: Sequence[Verdict]) -> RenderableType:
 
 
 def _table(cells: Sequence[Cell]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     rows: dict[tuple[Any, ...], dict[int | None, Cell]] = {}
     for cell in cells:
         rows.setdefault(row_keys(cell), {})[cell.keys.get(SIZE)] = cell
