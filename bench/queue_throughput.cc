@@ -41,8 +41,8 @@ std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const Run
 }
 
 const RegisterQuestion registered([] {
-  return queue_series("queue_throughput", Metric::throughput, {{1, 1}, {2, 1}, {1, 2}, {2, 2}},
-                      start);
+  return queue_series("queue_throughput", Metric::throughput,
+                      {{1, 1}, {2, 1}, {1, 2}, {2, 2}, {4, 4}}, start);
 });
 
 }  // namespace

@@ -17,8 +17,8 @@ FEWEST_ITEMS = (
     16  # a queue of one item is a rendezvous, which nobody asks for who has large messages
 )
 TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "capacity")
-TRAITS += ("producers", "consumers", "order", "waitable", "survives_kill", "on_kill", "leftovers")
-TRAITS += ("needs", "transports")
+TRAITS += ("producers", "consumers", "order", "waitable", "survives_kill", "killed")
+TRAITS += ("on_kill", "leftovers", "needs", "transports")
 
 # What sends, what receives; None in a role that does not.
 Ends = tuple[Callable | None, Callable | None]
@@ -35,6 +35,7 @@ class Backend:
     max_message = 2**63 - 1  # the framing has 8 bytes for a length, signed
     producers = consumers = 1
     survives_kill = True
+    killed: dict[str, str] = {}  # what the others notice, by what the process was doing
     leftovers = "none"
     needs = "Linux"
     transports = True
@@ -78,6 +79,7 @@ class _Pipe(Backend):
     family = "pipe"
     capacity = "bytes"
     waitable = "descriptor"
+    killed = {"idle": "end of file", "sending": "error", "receiving": "end of file"}
     on_kill = "end of file or reset at the other end; a message half written is an OSError there"
     codecs = ("", "pickle")
 
@@ -148,6 +150,7 @@ class _Queue(Backend):
     producers = consumers = ANY_NUMBER
     waitable = "slices"
     survives_kill = False
+    killed = {"idle": "nothing", "sending": "hang", "receiving": "hang"}
     needs = "Linux, /dev/shm"
 
     def __init__(self, round_trip: bool, size: int, codec: str, capacity: int):
@@ -230,6 +233,7 @@ class CpythonManagerQueue(_Queue):
     )
     capacity = "items"
     order = "first in, first out over all producers"
+    killed = {"idle": "nothing", "sending": "nothing", "receiving": "loss"}
     on_kill = (
         "one killed in get takes a message with it, that of one killed in put still comes; a killed "
         "server: EOFError or OSError for all, at once"

@@ -16,7 +16,7 @@ import pytest
 PROGRAM = Path(__file__).with_name("bench_cpython")
 NAME = re.compile(
     r"(pipe|queue)_(latency|throughput)/cpython_\w+/bytes:\d+(/codec:pickle)?"
-    r"(/producers:[12]/consumers:[12])?/placement:(same|cross|free)"
+    r"(/producers:[124]/consumers:[124])?/placement:(same|cross|free)"
 )
 LATENCY = "^pipe_latency/cpython_pipe_duplex/bytes:64/placement:same$"
 ENDLESS = "^pipe_throughput/cpython_pipe_oneway/bytes:64/placement:free$"
@@ -84,7 +84,7 @@ def test_the_list_document_is_well_formed():
     backends = {backend["name"]: backend for backend in document["backends"]}
     assert {backend["family"] for backend in backends.values()} == {"pipe", "queue"}
     names = [series["name"] for series in document["series"]]
-    assert len(set(names)) == len(names) == 414
+    assert len(set(names)) == len(names) == 468
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])
         pairs = "/".join(f"{key}:{value}" for key, value in series["keys"].items())

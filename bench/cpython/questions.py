@@ -13,7 +13,7 @@ from backends import BACKENDS
 PROGRAM = "bench_cpython"
 SIZES = (16, 64, 1024, 4096, 65536, 1048576)
 PLACEMENTS = ("same", "cross", "free")
-PEER_COUNTS = ((1, 1), (2, 1), (1, 2), (2, 2))  # producers, consumers of queue_throughput
+PEER_COUNTS = ((1, 1), (2, 1), (1, 2), (2, 2), (4, 4))  # producers, consumers of queue_throughput
 # question -> (family, metric)
 QUESTIONS = {
     "pipe_latency": ("pipe", "latency"),

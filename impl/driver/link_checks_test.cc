@@ -413,6 +413,29 @@ void check_nothing_left_by_kill(const Subject& subject) {
   objects.expect_nothing_new();
 }
 
+void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be) {
+  about_to_be.raise();
+  if (state == Victim::sending) {
+    for (std::uint64_t i = 0;; ++i) send_numbered(end, bytes, i, Calls::plain);
+  }
+  Buffer message;
+  if (state == Victim::receiving) static_cast<void>(end.receive(message));
+  wait_for_the_kill();
+}
+
+void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim)>& measure) {
+  const auto compare = [&](const char* state, Victim victim, AfterKill stated) {
+    const AfterKill seen = measure(victim);
+    // Who promises nothing may be lucky.
+    const bool good = traits.survives_kill ? seen == stated : seen <= stated;
+    expect(good, "killed while ", state, ": ", to_string(seen), ", but its traits say ",
+           to_string(stated));
+  };
+  compare("idle", Victim::idle, traits.killed.idle);
+  compare("sending", Victim::sending, traits.killed.sending);
+  compare("receiving", Victim::receiving, traits.killed.receiving);
+}
+
 // ---- Excuses
 
 std::optional<std::string> needs_descriptor(const Traits& traits) {

@@ -20,6 +20,20 @@ enum class CapacityUnit { bytes, items };
 // and again.
 enum class Waitable { descriptor, slices };
 
+// What the others notice when a process is killed (SIGKILL), from the harmless to the worst.
+enum class AfterKill {
+  nothing,      // all that is sent after it arrives
+  end_of_file,  // what it had sent arrives, then the end, as if it had closed its side
+  error,        // an error, once or from then on
+  loss,         // they go on, but messages of others are lost
+  hang,         // they wait for ever
+};
+struct Killed {
+  AfterKill idle = AfterKill::nothing;       // between two calls
+  AfterKill sending = AfterKill::nothing;    // waiting in a send, with as much sent as fits
+  AfterKill receiving = AfterKill::nothing;  // waiting in a receive
+};
+
 inline constexpr int kMany = 1 << 20;  // as many producers or consumers as one likes
 
 struct Traits {
@@ -33,7 +47,8 @@ struct Traits {
   std::string order = "first in, first out";
   Waitable waitable = Waitable::descriptor;
   bool survives_kill = true;       // a process killed between messages disturbs nobody else
-  std::string on_kill;             // what the others see when a process is killed
+  Killed killed = {};              // what a test sees; the worst of it where survives_kill is false
+  std::string on_kill;             // the same in words, and what is too rare to be tested
   std::string leftovers = "none";  // kernel objects that outlive a crash
   std::string needs = "Linux";
   bool transports = true;  // false: carries nothing between processes (null)
@@ -49,6 +64,21 @@ constexpr std::string_view to_string(WaitClass wait) {
       return "adaptive";
     case WaitClass::spin:
       return "spin";
+  }
+  return "unknown";
+}
+constexpr std::string_view to_string(AfterKill outcome) {
+  switch (outcome) {
+    case AfterKill::nothing:
+      return "nothing";
+    case AfterKill::end_of_file:
+      return "end of file";
+    case AfterKill::error:
+      return "error";
+    case AfterKill::loss:
+      return "loss";
+    case AfterKill::hang:
+      return "hang";
   }
   return "unknown";
 }

@@ -102,6 +102,7 @@ class ForgetsToDrop : public PipeOf<SoundEnd> {
 const Traits kTraits{.summary = "for the test of the tests",
                      .source = "this project",
                      .max_message = SoundCalls::kMaxMessage,
+                     .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
                      .on_kill = "as os_pipe"};
 
 template <PipeBackend B>

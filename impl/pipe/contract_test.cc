@@ -288,6 +288,32 @@ void check_killed_at_any_time(const PipeEntry& entry, Peers peers) {
   }
 }
 
+// What is left at the other side: messages whole and in order, then something.
+void check_killed_as_stated(const PipeEntry& entry, Peers peers) {
+  expect_as_stated(entry.traits, [&](Victim state) {
+    const std::size_t size = state == Victim::sending
+                                 ? std::min<std::size_t>(entry.traits.max_message, kVictimBytes)
+                                 : 64;
+    Signal about_to_be;
+    Linked link(subject_of(entry, peers), {.message_bytes = size}, Role::receiver,
+                [&](End other) { be_victim(*other, state, size, about_to_be); });
+    about_to_be.wait();
+    nap(2 * kShort);
+    link.peer().kill();
+    Buffer message;
+    Status status;
+    std::uint64_t next = 0;
+    do {
+      status = link.here().receive_until(message, Deadline::after(10 * kShort));
+      if (status == Status::ok) expect_numbered(message, size, next++);
+    } while (status == Status::ok);
+    if (status == Status::timed_out) return AfterKill::hang;
+    if (status != Status::closed) return AfterKill::error;
+    expect_nobody_receives(link.here());
+    return AfterKill::end_of_file;
+  });
+}
+
 }  // namespace
 
 const std::vector<Check<PipeEntry>>& pipe_checks() {
@@ -315,6 +341,7 @@ const std::vector<Check<PipeEntry>>& pipe_checks() {
       {"KilledSenderLeavesItsMessages", on_pipe<check_killed_sender>, needs_survival, false},
       {"KilledReceiverIsGone", check_killed_receiver, needs_survival, false},
       {"KillAtAnyTimeHangsNobody", check_killed_at_any_time, needs_survival, false},
+      {"KillIsNoticedAsTheTraitsSay", check_killed_as_stated, nullptr, false},
       {"NothingIsLeftBehind", on_pipe<check_nothing_left>},
       {"NothingIsLeftBehindByAKill", on_pipe<check_nothing_left_by_kill>, needs_no_leftovers,
        false},

@@ -44,6 +44,7 @@ const RegisterPipe<OsPipe> registered(
      .source = "pipe(7); CPython's Pipe(duplex=False)",
      .wait_class = WaitClass::block,
      .max_message = kMaxFrame,
+     .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
      .on_kill = "end of file after the messages already sent; corrupt if killed inside a message"});
 
 }  // namespace

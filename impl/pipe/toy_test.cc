@@ -92,6 +92,8 @@ const RegisterPipe<Toy> registered("toy",
                                     .source = "unix(7)",
                                     .wait_class = WaitClass::block,
                                     .max_message = kMaxMessage,
+                                    .killed = {AfterKill::end_of_file, AfterKill::end_of_file,
+                                               AfterKill::end_of_file},
                                     .on_kill = "end of file after the messages already sent"});
 
 // What follows is the proof, not the backend. The suite of this program (conformance_test.cc) runs

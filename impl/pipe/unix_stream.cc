@@ -58,6 +58,7 @@ const RegisterPipe<UnixStream> registered(
      .source = "unix(7); CPython's Pipe()",
      .wait_class = WaitClass::block,
      .max_message = kMaxFrame,
+     .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
      .on_kill =
          "end of file after the messages already sent; peer_died first if the killed one had "
          "messages unread; corrupt if killed inside a message"});

@@ -375,6 +375,47 @@ void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
   }
 }
 
+// Of what another producer sends after the kill, how much arrives?
+void check_killed_as_stated(const QueueEntry& entry, Peers peers) {
+  constexpr std::uint32_t kMessages = 20;
+  expect_as_stated(entry.traits, [&](Victim state) {
+    const std::size_t size = state == Victim::sending
+                                 ? std::min<std::size_t>(entry.traits.max_message, kVictimBytes)
+                                 : kBytes;
+    const auto queue = entry.make({.max_items = 8, .message_bytes = size});
+    Signal about_to_be;
+    Peer victim =
+        user_of(*queue, peers, [&](AnyEndpoint& end) { be_victim(end, state, size, about_to_be); });
+    about_to_be.wait();
+    nap(2 * kShort);
+    victim.kill();
+    const End end = queue->open();
+    Buffer message;
+    Status status;
+    std::uint64_t next = 0;
+    const auto receive_next = [&] {
+      return status = end->receive_until(message, Deadline::after(10 * kShort));
+    };
+    while (receive_next() == Status::ok) expect_numbered(message, size, next++);
+    if (status != Status::timed_out) return AfterKill::error;
+
+    Peer survivor = user_of(*queue, peers, [](AnyEndpoint& out) {
+      Buffer sent;
+      for (std::uint64_t i = 0; i < kMessages; ++i) {
+        fill(sent, kBytes, i);
+        if (out.send_until(sent.bytes(), Deadline::after(10 * kShort)) != Status::ok) return;
+      }
+      static_cast<void>(out.flush(Deadline::after(10 * kShort)));
+    });
+    std::uint32_t arrived = 0;
+    while (receive_next() == Status::ok) ++arrived;
+    survivor.finish();
+    if (status != Status::timed_out) return AfterKill::error;
+    if (arrived == kMessages) return AfterKill::nothing;
+    return arrived == 0 ? AfterKill::hang : AfterKill::loss;
+  });
+}
+
 }  // namespace
 
 const std::vector<Check<QueueEntry>>& queue_checks() {
@@ -405,6 +446,7 @@ const std::vector<Check<QueueEntry>>& queue_checks() {
        false},
       {"KilledWhileSendingDelaysNobody", check_killed_while_sending, needs_survivors<2, 1>, false},
       {"KillAtAnyTimeHangsNobody", check_killed_at_any_time, needs_survivors<2, 2>, false},
+      {"KillIsNoticedAsTheTraitsSay", check_killed_as_stated, needs<2, 2>, false},
       {"NothingIsLeftBehind", on_queue<check_nothing_left>},
       {"NothingIsLeftBehindByAKill", on_queue<check_nothing_left_by_kill>, needs_no_leftovers,
        false},

@@ -185,6 +185,7 @@ const RegisterQueue<PipeFeeder> registered(
      .producers = kMany,
      .consumers = kMany,
      .order = "first in, first out of each producer",
+     .killed = {.sending = AfterKill::hang},
      .on_kill =
          "as pipe_locked; what the killed process had buffered is lost, its slots stay taken"});
 
