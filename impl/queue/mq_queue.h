@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// A queue that is a message queue of the system or of a library, nothing added.
+#pragma once
+
+#include <memory>
+
+#include "impl/queue/backend.h"
+
+namespace ipc {
+
+template <class Mq>
+class MqQueue {
+ public:
+  class End {
+   public:
+    explicit End(Mq& queue) : queue_(queue) {}
+    Status send(std::span<const std::byte> message) {
+      return queue_.send(message, Deadline::never());
+    }
+    Status receive(Buffer& message) { return queue_.receive(message, Deadline::never()); }
+    Status send_until(std::span<const std::byte> message, Deadline deadline) {
+      return queue_.send(message, deadline);
+    }
+    Status receive_until(Buffer& message, Deadline deadline) {
+      return queue_.receive(message, deadline);
+    }
+    Status ready(Deadline deadline) { return queue_.ready(deadline); }
+    int wait_fd() const requires requires(const Mq& queue) { queue.wait_fd(); }
+    { return queue_.wait_fd(); }
+
+   private:
+    Mq& queue_;
+  };
+
+  explicit MqQueue(const QueueOptions& options)
+      : queue_(options.capacity_bytes, options.message_bytes) {}
+  std::unique_ptr<End> open() { return std::make_unique<End>(queue_); }
+  std::size_t capacity_bytes() const { return queue_.capacity_bytes(); }
+
+ private:
+  Mq queue_;
+};
+
+}  // namespace ipc
