@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// sem_ring: a ring of slots under three semaphores: free slots, used slots, and one as a lock. What
+// textbooks teach, and the same calls as CPython's Lock. Kernel objects: an anonymous shared
+// mapping. Wait class: block. Source: sem_overview(7); Dijkstra, EWD 123. Limit: every item takes
+// the room of the longest message, which is fixed when the queue is made, and all of it is touched
+// then; a semaphore knows no holder, so a killed one is waited for, also by calls with a deadline.
+#include <semaphore.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "impl/os/error.h"
+#include "impl/os/mapping.h"
+#include "impl/os/naps.h"
+#include "impl/queue/backend.h"
+#include "impl/queue/item_bounds.h"
+
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
+namespace ipc {
+namespace {
+
+// A sem_t in shared memory.
+class PosixSemaphore {
+ public:
+  explicit PosixSemaphore(std::uint32_t value) {
+    if (sem_init(&semaphore_, 1, value) != 0) throw_errno("sem_init to " + std::to_string(value));
+  }
+
+  // False when the deadline passed first.
+  bool take(Deadline deadline = Deadline::never()) {
+    while (wait(deadline) != 0) {
+      if (errno != EINTR) return false;
+    }
+    return true;
+  }
+  void give() { sem_post(&semaphore_); }
+  std::uint32_t value() {
+    int value = 0;
+    sem_getvalue(&semaphore_, &value);
+    return static_cast<std::uint32_t>(value);
+  }
+
+ private:
+  int wait(Deadline deadline) {
+    if (deadline.is_never()) return sem_wait(&semaphore_);
+    if (deadline.ns() == 0) return sem_trywait(&semaphore_);
+    const timespec until = deadline.absolute();
+    const int result = sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &until);
+#ifdef __SANITIZE_THREAD__  // g++ 12's does not know this call, and would miss what it orders
+    if (result == 0) __tsan_acquire(&semaphore_);
+#endif
+    return result;
+  }
+
+  sem_t semaphore_;
+};
+
+class SemRing {
+ public:
+  class End {
+   public:
+    explicit End(SemRing& ring) : ring_(ring) {}
+    Status send(std::span<const std::byte> message) {
+      return ring_.send(message, Deadline::never());
+    }
+    Status receive(Buffer& message) { return ring_.receive(message, Deadline::never()); }
+    Status send_until(std::span<const std::byte> message, Deadline deadline) {
+      return ring_.send(message, deadline);
+    }
+    Status receive_until(Buffer& message, Deadline deadline) {
+      return ring_.receive(message, deadline);
+    }
+    // Looks again after naps: a semaphore cannot be waited for without taking it from others.
+    Status ready(Deadline deadline) {
+      return nap_until(deadline,
+                       [this] { return ring_.size() != 0 ? Status::ok : Status::timed_out; });
+    }
+
+   private:
+    SemRing& ring_;
+  };
+
+  explicit SemRing(const QueueOptions& options)
+      : bounds_(item_bounds(options)), state_(bounds_.items), slots_(bounds_.items * stride()) {}
+
+  std::unique_ptr<End> open() { return std::make_unique<End>(*this); }
+  std::size_t capacity_bytes() const { return bounds_.items * bounds_.message_bytes; }
+  std::uint32_t size() const { return state_->used.value(); }
+
+ private:
+  struct State {
+    explicit State(std::uint32_t items) : free(items) {}
+    // Apart, as producers sleep and look at one, consumers at another.
+    alignas(64) PosixSemaphore free;
+    alignas(64) PosixSemaphore used{0};
+    alignas(64) PosixSemaphore lock{1};  // guards the rest, and the slots
+    std::uint32_t first = 0;
+    std::uint32_t next = 0;
+  };
+  using Length = std::uint64_t;  // in front of each slot
+
+  std::size_t stride() const {
+    return sizeof(Length) +
+           (bounds_.message_bytes + sizeof(Length) - 1) / sizeof(Length) * sizeof(Length);
+  }
+  std::byte* slot(std::uint32_t number) const {
+    return static_cast<std::byte*>(slots_.address()) + number * stride();
+  }
+  std::uint32_t after(std::uint32_t number) const {
+    return number + 1 == bounds_.items ? 0 : number + 1;
+  }
+
+  Status send(std::span<const std::byte> message, Deadline deadline) {
+    if (message.size() > bounds_.message_bytes) return Status::too_big;
+    if (!state_->free.take(deadline)) return Status::timed_out;
+    state_->lock.take();
+    std::byte* const to = slot(state_->next);
+    const Length length = message.size();
+    std::memcpy(to, &length, sizeof length);
+    if (length != 0) std::memcpy(to + sizeof length, message.data(), length);
+    state_->next = after(state_->next);
+    state_->lock.give();
+    state_->used.give();
+    return Status::ok;
+  }
+
+  Status receive(Buffer& message, Deadline deadline) {
+    // Before anything is taken, as it may throw.
+    if (message.capacity() < bounds_.message_bytes) message.resize(bounds_.message_bytes);
+    if (!state_->used.take(deadline)) return Status::timed_out;
+    state_->lock.take();
+    const std::byte* const from = slot(state_->first);
+    Length length;
+    std::memcpy(&length, from, sizeof length);
+    message.resize(length);
+    if (length != 0) std::memcpy(message.data(), from + sizeof length, length);
+    state_->first = after(state_->first);
+    state_->lock.give();
+    state_->free.give();
+    return Status::ok;
+  }
+
+  ItemBounds bounds_;
+  Shared<State> state_;
+  Mapping slots_;
+};
+
+const RegisterQueue<SemRing> registered(
+    "sem_ring", {.summary = "ring of slots under POSIX semaphores",
+                 .source = "sem_overview(7); EWD 123",
+                 .wait_class = WaitClass::block,
+                 .max_message = 0x7fffffff,
+                 .capacity = CapacityUnit::items,
+                 .producers = kMany,
+                 .consumers = kMany,
+                 .order = "first in, first out over all producers",
+                 .waitable = Waitable::slices,
+                 .survives_kill = false,
+                 .on_kill = "nothing while waiting or between calls; killed while it holds the "
+                            "lock or a slot: the others hang, now or when the ring is full"});
+
+}  // namespace
+}  // namespace ipc
