@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+// io_uring: unix_stream's sockets and framing, but every send and receive is an operation of a
+// ring, submitted and waited for in one io_uring_enter. Calls with a deadline wait in poll first.
+// Kernel objects: two sockets, two more for the Lifetime; in each process and for each side two
+// rings, one a direction, so that a thread may send while another receives. Wait class: block.
+// Source: io_uring(7). Limit: the system may forbid it (kernel.io_uring_disabled, seccomp); one
+// operation at a time gains nothing by a ring, which is what it shows.
+//
+// Why a Lifetime, though sockets know their end: the kernel takes down the rings of a killed
+// process some time after it is gone, and until then a receive that was under way keeps its socket
+// open. So a send asks the Lifetime first, one short system call a message.
+#include <liburing.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "impl/os/error.h"
+#include "impl/os/lifetime.h"
+#include "impl/os/per_process.h"
+#include "impl/os/stream.h"
+#include "impl/pipe/backend.h"
+
+namespace ipc {
+namespace {
+
+// Not for a child of the process that made it. For one thread at a time.
+class Ring {
+ public:
+  Ring() {
+    // The completion interrupts nobody: who waits for it is in the kernel already. Since Linux
+    // 5.19.
+    int error = io_uring_queue_init(1, &ring_, IORING_SETUP_COOP_TASKRUN);
+    if (error == -EINVAL) error = io_uring_queue_init(1, &ring_, 0);
+    if (error < 0) throw std::system_error(-error, std::generic_category(), "io_uring_queue_init");
+  }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring() { io_uring_queue_exit(&ring_); }
+
+  // Does one operation. Its result, or minus the error.
+  template <class Prepare>
+  int run(const Prepare& prepare) {
+    io_uring_sqe* const operation = io_uring_get_sqe(&ring_);
+    if (operation == nullptr) return -EBUSY;  // one is left that could not be submitted
+    prepare(operation);
+    for (;;) {
+      const int error = io_uring_submit_and_wait(&ring_, 1);
+      io_uring_cqe* done;
+      if (io_uring_peek_cqe(&ring_, &done) == 0) {
+        const int result = done->res;
+        io_uring_cqe_seen(&ring_, done);
+        return result;
+      }
+      if (error < 0 && error != -EINTR && error != -EAGAIN) return error;
+    }
+  }
+
+ private:
+  io_uring ring_;
+};
+
+class IoUring {
+ public:
+  class End {
+   public:
+    End(UniqueFd socket, Lifetime::Hold hold) : socket_(std::move(socket)), hold_(std::move(hold)) {
+      sending_.get();
+      receiving_.get();
+    }
+
+    Status send(std::span<const std::byte> message) {
+      if (message.size() > kMaxFrame) return Status::too_big;
+      if (hold_.is_alone()) return Status::closed;
+      std::byte header[kFrameHeader];
+      encode_frame_header(message.size(), header);
+      // sendmsg only reads, the cast is the price of one struct for both directions.
+      iovec parts[] = {{header, kFrameHeader},
+                       {const_cast<std::byte*>(message.data()), message.size()}};
+      msghdr frame{};
+      frame.msg_iov = parts;
+      frame.msg_iovlen = 2;
+      Ring& ring = sending_.get();
+      for (std::size_t left = kFrameHeader + message.size();;) {
+        const int sent = ring.run([this, &frame](io_uring_sqe* operation) {
+          io_uring_prep_sendmsg(operation, socket_.get(), &frame, MSG_NOSIGNAL | MSG_WAITALL);
+        });
+        if (sent < 0) return failure(sent);
+        left -= static_cast<std::size_t>(sent);
+        if (left == 0) return Status::ok;
+        skip(parts, static_cast<std::size_t>(sent));
+      }
+    }
+
+    Status receive(Buffer& message) {
+      while (end_ - begin_ < kFrameHeader) {
+        if (Status s = fill(); s != Status::ok) return s;
+      }
+      const std::int64_t length = decode_frame_header(ahead_.data() + begin_);
+      if (length < 0) return Status::corrupt;
+      const auto size = static_cast<std::size_t>(length);
+      message.resize(size);  // may throw: the header is still there then
+      begin_ += kFrameHeader;
+      std::size_t got = std::min(size, end_ - begin_);
+      if (got != 0) std::memcpy(message.data(), ahead_.data() + begin_, got);
+      begin_ += got;
+      large_ = size >= kLarge;
+      while (got < size) {
+        const int more = read(message.data() + got, size - got, MSG_WAITALL);
+        if (more < 0) return failure(more);
+        if (more == 0) return Status::corrupt;
+        got += static_cast<std::size_t>(more);
+      }
+      return Status::ok;
+    }
+
+    Status send_until(std::span<const std::byte> message, Deadline deadline) {
+      if (message.size() > kMaxFrame) return Status::too_big;
+      const Status status = deadline.is_never() ? Status::ok : wait(POLLOUT, deadline);
+      return status == Status::ok ? send(message) : status;
+    }
+    Status receive_until(Buffer& message, Deadline deadline) {
+      const Status status = deadline.is_never() ? Status::ok : ready(deadline);
+      return status == Status::ok ? receive(message) : status;
+    }
+    Status ready(Deadline deadline) const {
+      if (begin_ != end_) return Status::ok;
+      const Status status = wait(POLLIN, deadline);
+      return status == Status::timed_out && hold_.is_alone() ? Status::ok : status;
+    }
+    int wait_fd() const { return socket_.get(); }
+
+   private:
+    // As FrameReader has them, for the same reasons.
+    static constexpr std::size_t kReadAhead = 64 * 1024;
+    static constexpr std::size_t kLarge = 8 * 1024;
+
+    static Status failure(int error) {
+      errno = -error;
+      if (errno == EPIPE) return Status::closed;
+      return errno == ECONNRESET ? Status::peer_died : Status::system_error;
+    }
+
+    static void skip(iovec (&parts)[2], std::size_t bytes) {
+      for (iovec& part : parts) {
+        const std::size_t here = std::min(bytes, part.iov_len);
+        part.iov_base = static_cast<std::byte*>(part.iov_base) + here;
+        part.iov_len -= here;
+        bytes -= here;
+      }
+    }
+
+    int read(std::byte* to, std::size_t size, int flags) {
+      return receiving_.get().run([&](io_uring_sqe* operation) {
+        io_uring_prep_recv(operation, socket_.get(), to, size, flags);
+      });
+    }
+
+    // Reads what is there, at least a byte, behind what was read ahead.
+    Status fill() {
+      if (ahead_.size() == 0) ahead_.resize(kReadAhead);
+      std::memmove(ahead_.data(), ahead_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+      const std::size_t want = (large_ ? kFrameHeader : kReadAhead) - end_;
+      const int more = read(ahead_.data() + end_, want, 0);
+      if (more < 0) return failure(more);
+      if (more == 0) return end_ != 0 ? Status::corrupt : Status::closed;
+      end_ += static_cast<std::size_t>(more);
+      return Status::ok;
+    }
+
+    Status wait(short events, Deadline deadline) const {
+      const int reported = poll_until(socket_.get(), events, deadline);
+      return reported > 0 ? Status::ok : reported == 0 ? Status::timed_out : Status::system_error;
+    }
+
+    UniqueFd socket_;
+    Lifetime::Hold hold_;
+    PerProcess<Ring> sending_;
+    PerProcess<Ring> receiving_;
+    Buffer ahead_;  // what was read and not handed out is between begin_ and end_
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    bool large_ = false;  // the last message was: its successor is read in place
+  };
+
+  explicit IoUring(const PipeOptions& options) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
+    for (int side = 0; side < 2; ++side) {
+      sides_[side] = UniqueFd(ends[side]);
+      // The kernel doubles what it is told, for its own book-keeping, and reports the double.
+      const int half = static_cast<int>(std::min<std::size_t>(options.capacity_bytes, INT_MAX) / 2);
+      if (setsockopt(ends[side], SOL_SOCKET, SO_SNDBUF, &half, sizeof half) != 0) {
+        throw_errno("SO_SNDBUF");
+      }
+    }
+    int granted = 0;
+    socklen_t length = sizeof granted;
+    if (getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &granted, &length) != 0)
+      throw_errno("SO_SNDBUF");
+    capacity_bytes_ = static_cast<std::size_t>(granted);
+    if (!options.duplex) {
+      shutdown(ends[0], SHUT_WR);
+      shutdown(ends[1], SHUT_RD);
+    }
+  }
+
+  std::unique_ptr<End> open(int side) {
+    return std::make_unique<End>(std::move(sides_[side]), lifetime_.take(side));
+  }
+  void drop(int side) {
+    sides_[side].reset();
+    lifetime_.drop(side);
+  }
+  std::size_t capacity_bytes() const { return capacity_bytes_; }
+
+ private:
+  UniqueFd sides_[2];
+  Lifetime lifetime_;
+  std::size_t capacity_bytes_;
+};
+
+std::optional<std::string> why_unavailable() {
+  try {
+    const Ring ring;
+    return std::nullopt;
+  } catch (const std::system_error& error) {
+    return std::string("io_uring is refused here: ") + error.what() +
+           " (kernel.io_uring_disabled, or a filter of system calls)";
+  }
+}
+
+const RegisterPipe<IoUring> registered(
+    "io_uring", {.summary = "socketpair of unix stream sockets, one io_uring operation a call",
+                 .source = "io_uring(7)",
+                 .wait_class = WaitClass::block,
+                 .max_message = kMaxFrame,
+                 .on_kill = "end of file after the messages already sent; peer_died first if the "
+                            "killed one had messages unread; corrupt if killed inside a message",
+                 .needs = "Linux with io_uring",
+                 .available = why_unavailable});
+
+}  // namespace
+}  // namespace ipc
