@@ -16,8 +16,8 @@ from collections.abc import Callable
 FEWEST_ITEMS = (
     16  # a queue of one item is a rendezvous, which nobody asks for who has large messages
 )
-TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "capacity")
-TRAITS += ("producers", "consumers", "order", "waitable", "survives_kill", "killed")
+TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "unsized_message")
+TRAITS += ("capacity", "producers", "consumers", "order", "waitable", "survives_kill", "killed")
 TRAITS += ("on_kill", "leftovers", "needs", "transports")
 
 # What sends, what receives; None in a role that does not.
@@ -33,6 +33,7 @@ class Backend:
     order = "first in, first out"
     wait_class = "block"
     max_message = 2**63 - 1  # the framing has 8 bytes for a length, signed
+    unsized_message = 0  # the same
     producers = consumers = 1
     survives_kill = True
     killed: dict[str, str] = {}  # what the others notice, by what the process was doing

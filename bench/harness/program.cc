@@ -70,6 +70,7 @@ void print_list(const std::string& executable, const std::vector<Series>& all) {
                                       {"source", traits.source},
                                       {"wait_class", to_string(traits.wait_class)},
                                       {"max_message", traits.max_message},
+                                      {"unsized_message", traits.unsized_message},
                                       {"capacity", to_string(traits.capacity)},
                                       {"producers", traits.producers},
                                       {"consumers", traits.consumers},

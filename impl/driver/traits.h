@@ -40,7 +40,8 @@ struct Traits {
   std::string summary;  // one line: the mechanism and how it is used
   std::string source;   // the manual page or the design that it follows
   WaitClass wait_class = WaitClass::block;
-  std::size_t max_message = 0;  // bytes; the next longer is Status::too_big
+  std::size_t max_message = 0;      // bytes; the next longer is Status::too_big
+  std::size_t unsized_message = 0;  // the same where message_bytes was not given; 0: max_message
   CapacityUnit capacity = CapacityUnit::bytes;
   int producers = 1;
   int consumers = 1;

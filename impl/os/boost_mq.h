@@ -33,11 +33,12 @@ class BoostMq {
 
  public:
   static constexpr std::size_t kMaxMessage = 0x7fffffff;
+  static constexpr std::size_t kUnknownMessage = 4096;
 
   // For as many messages of message_bytes as fit capacity_bytes, but one at least; when their size
-  // is not known, 1024 of 4096 bytes. Throws std::system_error.
+  // is not known, 1024 of kUnknownMessage. Throws std::system_error.
   BoostMq(std::size_t capacity_bytes, std::size_t message_bytes)
-      : message_bytes_(message_bytes != 0 ? message_bytes : 4096),
+      : message_bytes_(message_bytes != 0 ? message_bytes : kUnknownMessage),
         messages_(message_bytes != 0 ? std::max<std::size_t>(1, capacity_bytes / message_bytes)
                                      : 1024) {
     const std::string name = unique_name();

@@ -7,7 +7,7 @@
 #include <chrono>
 
 #include "impl/os/deadline.h"
-#include "impl/os/lifetime.h"
+#include "impl/os/lifetime_token.h"
 
 namespace ipc {
 namespace {
@@ -23,8 +23,8 @@ void nap_until_equal(const std::atomic<int>& value, int wanted) {
 }
 
 TEST(HangUpWatch, ActsUntilItIsDone) {
-  Lifetime lifetime;
-  const Lifetime::Hold hold = lifetime.take(0);
+  LifetimeToken lifetime;
+  const LifetimeToken::Hold hold = lifetime.take(0);
   std::atomic<int> acts{0};
   HangUpWatch watch;
   for (int again = 0; again < 3; ++again) watch.start(hold.fd(), [&] { return ++acts == 3; });
@@ -38,8 +38,8 @@ TEST(HangUpWatch, ActsUntilItIsDone) {
 
 TEST(HangUpWatch, EndsAsleepAndAtWork) {
   for (const bool hung_up : {false, true}) {
-    Lifetime lifetime;
-    const Lifetime::Hold hold = lifetime.take(0);
+    LifetimeToken lifetime;
+    const LifetimeToken::Hold hold = lifetime.take(0);
     std::atomic<int> acts{0};
     HangUpWatch watch;
     watch.start(hold.fd(), [&] { return ++acts < 0; });
@@ -51,8 +51,8 @@ TEST(HangUpWatch, EndsAsleepAndAtWork) {
 }
 
 TEST(HangUpWatch, LeavesSignalsToOthers) {
-  Lifetime lifetime;
-  const Lifetime::Hold hold = lifetime.take(0);
+  LifetimeToken lifetime;
+  const LifetimeToken::Hold hold = lifetime.take(0);
   std::atomic<int> blocked{0};
   HangUpWatch watch;
   watch.start(hold.fd(), [&] {

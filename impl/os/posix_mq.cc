@@ -55,8 +55,7 @@ UniqueFd open_nameless(std::size_t messages, std::size_t message_bytes) {
 }  // namespace
 
 PosixMq::PosixMq(std::size_t capacity_bytes, std::size_t message_bytes)
-    : message_bytes_(message_bytes != 0 ? message_bytes
-                                        : std::min(kUnknownMessage, max_message())) {
+    : message_bytes_(message_bytes != 0 ? message_bytes : unsized_message()) {
   messages_ = std::min({capacity_bytes / message_bytes_, kernel_limit(kMsgMax).value_or(1),
                         quota() / charge(message_bytes_)});
   messages_ = std::max<std::size_t>(messages_, 1);
@@ -68,6 +67,8 @@ std::size_t PosixMq::max_message() {
   return std::max<std::size_t>(
       1, std::min(kernel_limit(kMsgsizeMax).value_or(kUnknownMessage), limit));
 }
+
+std::size_t PosixMq::unsized_message() { return std::min(kUnknownMessage, max_message()); }
 
 std::optional<std::string> PosixMq::why_unavailable() {
   if (kernel_limit(kMsgMax)) return std::nullopt;

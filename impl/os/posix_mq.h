@@ -28,6 +28,7 @@ class PosixMq {
 
   // The longest message that the system's limits allow, two such queues at a time.
   static std::size_t max_message();
+  static std::size_t unsized_message();  // the longest where message_bytes was 0
   static std::optional<std::string> why_unavailable();
 
   Status send(std::span<const std::byte> message, Deadline deadline);

@@ -161,13 +161,16 @@ PipeEnds make_pipe(std::size_t capacity_bytes) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe2");
   PipeEnds pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-  if (capacity_bytes != pipe_capacity(ends[0]) &&
-      fcntl(ends[0], F_SETPIPE_SZ,
-            static_cast<int>(std::min<std::size_t>(capacity_bytes, INT_MAX))) < 0) {
-    throw_errno("F_SETPIPE_SZ to " + std::to_string(capacity_bytes) +
+  set_pipe_capacity(ends[0], capacity_bytes);
+  return pipe;
+}
+
+void set_pipe_capacity(int fd, std::size_t bytes) {
+  if (bytes != pipe_capacity(fd) &&
+      fcntl(fd, F_SETPIPE_SZ, static_cast<int>(std::min<std::size_t>(bytes, INT_MAX))) < 0) {
+    throw_errno("F_SETPIPE_SZ to " + std::to_string(bytes) +
                 " bytes (limit: /proc/sys/fs/pipe-max-size)");
   }
-  return pipe;
 }
 
 std::size_t pipe_capacity(int fd) {

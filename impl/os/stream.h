@@ -57,6 +57,8 @@ struct PipeEnds {
 };
 PipeEnds make_pipe(std::size_t capacity_bytes);
 
+// Asks for a pipe of this size. Throws std::system_error if it is more than this user may have.
+void set_pipe_capacity(int fd, std::size_t bytes);
 // What the kernel granted: at least the asked size, rounded up to pages.
 std::size_t pipe_capacity(int fd);
 

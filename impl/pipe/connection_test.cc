@@ -317,7 +317,7 @@ TEST_P(PipeEnd, HasADescriptorWhereTheBackendHasOne) {
 
 TEST_P(PipeThreads, SendLargeObjectsBothWaysAtOnce) {
   auto [a, b] = duplex();
-  const std::string large(16 << 20, 'x');
+  const std::string large(large_object(traits(), 16 << 20), 'x');
   std::thread other([&end = b, &large] {
     std::thread sender([&] { end.send(large); });  // opens the end at the same time as its receiver
     EXPECT_EQ(end.recv<std::string>(), large);

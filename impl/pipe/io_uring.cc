@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // io_uring: unix_stream's sockets and framing, but every send and receive is an operation of a
 // ring, submitted and waited for in one io_uring_enter. Calls with a deadline wait in poll first.
-// Kernel objects: two sockets, two more for the Lifetime; in each process and for each side two
-// rings, one a direction, so that a thread may send while another receives. Wait class: block.
+// Kernel objects: two sockets, two more for the lifetime token; in each process and for each side
+// two rings, one a direction, so that a thread may send while another receives. Wait class: block.
 // Source: io_uring(7). Limit: the system may forbid it (kernel.io_uring_disabled, seccomp); one
 // operation at a time gains nothing by a ring, which is what it shows.
 //
-// Why a Lifetime, though sockets know their end: the kernel takes down the rings of a killed
+// Why a lifetime token, though sockets know their end: the kernel takes down the rings of a killed
 // process some time after it is gone, and until then a receive that was under way keeps its socket
-// open. So a send asks the Lifetime first, one short system call a message.
+// open. So a send asks the lifetime token first, one short system call a message.
 #include <liburing.h>
 #include <sys/socket.h>
 
@@ -18,7 +18,7 @@
 #include <cstring>
 
 #include "impl/os/error.h"
-#include "impl/os/lifetime.h"
+#include "impl/os/lifetime_token.h"
 #include "impl/os/per_process.h"
 #include "impl/os/stream.h"
 #include "impl/pipe/backend.h"
@@ -66,7 +66,8 @@ class IoUring {
  public:
   class End {
    public:
-    End(UniqueFd socket, Lifetime::Hold hold) : socket_(std::move(socket)), hold_(std::move(hold)) {
+    End(UniqueFd socket, LifetimeToken::Hold hold)
+        : socket_(std::move(socket)), hold_(std::move(hold)) {
       sending_.get();
       receiving_.get();
     }
@@ -178,7 +179,7 @@ class IoUring {
     }
 
     UniqueFd socket_;
-    Lifetime::Hold hold_;
+    LifetimeToken::Hold hold_;
     PerProcess<Ring> sending_;
     PerProcess<Ring> receiving_;
     Buffer ahead_;  // what was read and not handed out is between begin_ and end_
@@ -220,7 +221,7 @@ class IoUring {
 
  private:
   UniqueFd sides_[2];
-  Lifetime lifetime_;
+  LifetimeToken lifetime_;
   std::size_t capacity_bytes_;
 };
 
@@ -239,6 +240,7 @@ const RegisterPipe<IoUring> registered(
                  .source = "io_uring(7)",
                  .wait_class = WaitClass::block,
                  .max_message = kMaxFrame,
+                 .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
                  .on_kill = "end of file after the messages already sent; peer_died first if the "
                             "killed one had messages unread; corrupt if killed inside a message",
                  .needs = "Linux with io_uring",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A pipe made of message queues, one each way, or one for a one-way pipe. No message queue knows
-// who uses it, so each pipe has a Lifetime beside it, and that is what the end costs:
+// who uses it, so each pipe has a lifetime token beside it, and that is what the end costs:
 // - a send first asks whether anybody is left to receive, one short system call a message;
 // - a receive is the queue's own. In each process a thread sleeps until the other side is gone,
 //   then puts an end mark behind the messages and releases the senders.
@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "impl/os/hang_up_watch.h"
-#include "impl/os/lifetime.h"
+#include "impl/os/lifetime_token.h"
 #include "impl/os/per_process.h"
 #include "impl/pipe/backend.h"
 
@@ -43,7 +43,7 @@ class MqPipe {
  public:
   class End {
    public:
-    End(std::shared_ptr<Ways> ways, Lifetime::Hold hold, int side)
+    End(std::shared_ptr<Ways> ways, LifetimeToken::Hold hold, int side)
         : ways_(std::move(ways)),
           in_(ways_->to[side]),
           out_(ways_->to[1 - side]),
@@ -93,7 +93,7 @@ class MqPipe {
     const std::shared_ptr<Ways> ways_;
     std::optional<Mq>& in_;   // nothing where a one-way pipe
     std::optional<Mq>& out_;  // does not lead
-    const Lifetime::Hold hold_;
+    const LifetimeToken::Hold hold_;
     PerProcess<HangUpWatch> watch_;  // the last, so that it ends before what it uses
   };
 
@@ -106,7 +106,7 @@ class MqPipe {
 
  private:
   std::shared_ptr<Ways> ways_;  // shared, as an endpoint may outlive the backend
-  Lifetime lifetime_;
+  LifetimeToken lifetime_;
 };
 
 }  // namespace ipc

@@ -4,6 +4,7 @@
 // Wait class: block. Source: pipe(7); CPython's Pipe(duplex=False). Limit: an unprivileged user's
 // pipes are limited in size and number (/proc/sys/fs/pipe-*).
 #include "impl/pipe/backend.h"
+#include "impl/pipe/ends_of_sides.h"
 #include "impl/pipe/stream_endpoint.h"
 
 namespace ipc {
@@ -11,30 +12,18 @@ namespace {
 
 class OsPipe {
  public:
-  explicit OsPipe(const PipeOptions& options) {
-    connect(1, 0, options.capacity_bytes);
-    if (options.duplex) connect(0, 1, options.capacity_bytes);
-    capacity_bytes_ = pipe_capacity(read_[0].get());
-  }
+  explicit OsPipe(const PipeOptions& options)
+      : ends_(options.duplex, [&] { return make_pipe(options.capacity_bytes); }),
+        capacity_bytes_(pipe_capacity(ends_.of(0).read.get())) {}
 
   std::unique_ptr<StreamEndpoint> open(int side) {
-    return std::make_unique<StreamEndpoint>(std::move(read_[side]), std::move(write_[side]));
+    return std::make_unique<StreamEndpoint>(ends_.take(side));
   }
-  void drop(int side) {
-    read_[side].reset();
-    write_[side].reset();
-  }
+  void drop(int side) { ends_.drop(side); }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
 
  private:
-  void connect(int from, int to, std::size_t capacity_bytes) {
-    PipeEnds pipe = make_pipe(capacity_bytes);
-    read_[to] = std::move(pipe.read);
-    write_[from] = std::move(pipe.write);
-  }
-
-  UniqueFd read_[2];
-  UniqueFd write_[2];
+  EndsOfSides ends_;
   std::size_t capacity_bytes_;
 };
 

@@ -25,6 +25,7 @@ class PipeProcesses : public testing::TestWithParam<std::string> {
   std::pair<Connection, Connection> one_way() const {
     return Pipe({.duplex = false, .backend = GetParam()});
   }
+  const Traits& traits() const { return PipeRegistry::get(GetParam()).traits; }
 };
 
 INSTANTIATE_TEST_SUITE_P(Backends, PipeProcesses,
@@ -211,7 +212,8 @@ TEST_P(PipeProcesses, StreamBothWaysAtOnce) {
 TEST_P(PipeProcesses, ReturnALargeObject) {
   auto [a, b] = duplex();
   Running child([&mine = b] { mine.send(mine.recv()); });
-  const Object large = Object::bytes(std::vector<std::byte>(16 << 20, std::byte{7}));
+  const Object large =
+      Object::bytes(std::vector<std::byte>(large_object(traits(), 16 << 20), std::byte{7}));
   a.send(large);
   EXPECT_TRUE(a.recv() == large);
   EXPECT_EQ(end_of(*child), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// posix_mq: a POSIX message queue each way (one for a one-way pipe), a Lifetime beside them for the
-// end (mq_pipe.h). Kernel objects: one or two message queues, whose names are gone at once, a
-// socketpair, a thread in each process. Wait class: block. Source: mq_overview(7). Limit: 10
+// posix_mq: a POSIX message queue each way (one for a one-way pipe), a lifetime token beside them
+// for the end (mq_pipe.h). Kernel objects: one or two message queues, whose names are gone at once,
+// a socketpair, a thread in each process. Wait class: block. Source: mq_overview(7). Limit: 10
 // messages of 8192 bytes a queue, and 819200 bytes for all queues of a user, unless the system is
 // set otherwise (/proc/sys/fs/mqueue, RLIMIT_MSGQUEUE); so its capacity is small for small
 // messages.
@@ -18,6 +18,8 @@ const RegisterPipe<MqPipe<PosixMq>> registered(
                  .source = "mq_overview(7)",
                  .wait_class = WaitClass::block,
                  .max_message = PosixMq::max_message(),
+                 .unsized_message = PosixMq::unsized_message(),
+                 .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
                  .on_kill = "end of file after the messages already sent",
                  .available = PosixMq::why_unavailable});
 

@@ -12,6 +12,8 @@ namespace ipc {
 
 class StreamEndpoint {
  public:
+  explicit StreamEndpoint(PipeEnds ends)
+      : StreamEndpoint(std::move(ends.read), std::move(ends.write)) {}
   // `write` empty: both directions use `read`.
   StreamEndpoint(UniqueFd read, UniqueFd write)
       : read_(std::move(read)),

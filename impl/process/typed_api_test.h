@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "impl/driver/traits.h"
 #include "impl/process/process.h"
 
 namespace ipc {
@@ -29,6 +31,15 @@ std::vector<std::string> usable_backends() {
     if (entry.traits.transports && !entry.traits.available()) names.push_back(name);
   }
   return names;
+}
+
+// The size of a large object's content: what is wanted, or as much as the backend carries in a
+// message with what msgpack puts around it.
+inline std::size_t large_object(const Traits& traits, std::size_t wanted) {
+  constexpr std::size_t kAround = 16;
+  const std::size_t limit =
+      traits.unsized_message != 0 ? traits.unsized_message : traits.max_message;
+  return std::min(wanted, limit - kAround);
 }
 
 inline std::string backend_name(const testing::TestParamInfo<std::string>& info) {

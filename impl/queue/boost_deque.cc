@@ -148,12 +148,14 @@ const RegisterQueue<BoostDeque> registered(
      .source = "Boost.Interprocess, Allocators, containers",
      .wait_class = WaitClass::block,
      .max_message = 0x7fffffff,
+     .unsized_message = kUnknownMessage,
      .capacity = CapacityUnit::items,
      .producers = kMany,
      .consumers = kMany,
      .order = "first in, first out over all producers",
      .waitable = Waitable::slices,
      .survives_kill = false,
+     .killed = {.sending = AfterKill::hang, .receiving = AfterKill::hang},
      .on_kill = "nothing between calls; killed while it waits: others may hang once more of them "
                 "wait; killed while it holds the lock: all hang"});
 

@@ -17,11 +17,13 @@ const RegisterQueue<MqQueue<BoostMq>> registered(
                  .source = "Boost.Interprocess, Message Queue",
                  .wait_class = WaitClass::block,
                  .max_message = BoostMq::kMaxMessage,
+                 .unsized_message = BoostMq::kUnknownMessage,
                  .producers = kMany,
                  .consumers = kMany,
                  .order = "first in, first out over all producers",
                  .waitable = Waitable::slices,
                  .survives_kill = false,
+                 .killed = {.sending = AfterKill::hang, .receiving = AfterKill::hang},
                  .on_kill = "nothing between calls; killed while it waits: others may hang once "
                             "more of them wait; killed while it holds the lock: all hang"});
 

@@ -17,6 +17,7 @@ const RegisterQueue<MqQueue<PosixMq>> registered(
                  .source = "mq_overview(7)",
                  .wait_class = WaitClass::block,
                  .max_message = PosixMq::max_message(),
+                 .unsized_message = PosixMq::unsized_message(),
                  .producers = kMany,
                  .consumers = kMany,
                  .order = "first in, first out over all producers",

@@ -153,6 +153,7 @@ const RegisterQueue<SemRing> registered(
                  .source = "sem_overview(7); EWD 123",
                  .wait_class = WaitClass::block,
                  .max_message = 0x7fffffff,
+                 .unsized_message = kUnknownMessage,
                  .capacity = CapacityUnit::items,
                  .producers = kMany,
                  .consumers = kMany,

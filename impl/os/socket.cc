@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "impl/os/socket.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "impl/os/error.h"
+
+namespace ipc {
+
+SocketPair make_socket_pair(int type) {
+  int ends[2];
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
+  return {{UniqueFd(ends[0]), UniqueFd(ends[1])}};
+}
+
+void make_one_way(const SocketPair& pair) {
+  if (shutdown(pair.ends[0].get(), SHUT_WR) != 0 || shutdown(pair.ends[1].get(), SHUT_RD) != 0) {
+    throw_errno("shutdown");
+  }
+}
+
+std::size_t ask_socket_buffer(int fd, int option, std::size_t bytes) {
+  const char* name = option == SO_SNDBUF ? "SO_SNDBUF" : "SO_RCVBUF";
+  // The kernel doubles what it is told, for its own book-keeping, and reports the double.
+  const int half = static_cast<int>(std::min<std::size_t>(bytes / 2 + bytes % 2, INT_MAX));
+  if (setsockopt(fd, SOL_SOCKET, option, &half, sizeof half) != 0) throw_errno(name);
+  int granted = 0;
+  socklen_t length = sizeof granted;
+  if (getsockopt(fd, SOL_SOCKET, option, &granted, &length) != 0) throw_errno(name);
+  return static_cast<std::size_t>(granted);
+}
+
+}  // namespace ipc

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Sockets as the backends want them: close-on-exec, with buffers of a size that is asked for and
+// told.
+#pragma once
+
+#include <cstddef>
+
+#include "impl/os/unique_fd.h"
+
+namespace ipc {
+
+// Two unix sockets, connected with each other.
+struct SocketPair {
+  UniqueFd ends[2];
+};
+// `type`: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. Throws std::system_error.
+SocketPair make_socket_pair(int type);
+// From now on end 0 only receives and end 1 only sends.
+void make_one_way(const SocketPair& pair);
+
+// Asks for a buffer, SO_SNDBUF or SO_RCVBUF, and gives the size that was granted, in bytes as the
+// kernel counts them: with its own book-keeping, 700 to 800 bytes a message. Less than asked where
+// net.core.wmem_max or rmem_max say so. What two unix sockets hold on the way is the sender's
+// SO_SNDBUF alone. Throws std::system_error.
+std::size_t ask_socket_buffer(int fd, int option, std::size_t bytes);
+
+// What the kernel keeps of a unix socket's send buffer: a packet is that much shorter, at least.
+inline constexpr std::size_t kPacketOverhead = 32;
+
+}  // namespace ipc

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// unix_named: two unix stream sockets that met by a name: one was bound and listened to, the other
+// connected to it, before the pipe is used. All else is as in unix_stream: what it takes beside
+// that is what a name costs. The kernel chooses the name, an abstract one, which is gone with the
+// listening socket, at once. Kernel objects: two sockets. Wait class: block. Source: unix(7),
+// "Autobind feature". Limit: as unix_stream.
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "impl/os/error.h"
+#include "impl/pipe/stream_sockets.h"
+
+namespace ipc {
+namespace {
+
+UniqueFd make_socket() {
+  UniqueFd made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!made) throw_errno("socket");
+  return made;
+}
+
+// Whether it was this process that connected to it: others may know the name as well.
+bool is_ours(const UniqueFd& accepted) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(accepted.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    throw_errno("SO_PEERCRED");
+  }
+  return peer.pid == getpid();
+}
+
+SocketPair meet_by_name() {
+  const UniqueFd listener = make_socket();
+  sockaddr_un name{};
+  auto* const address = reinterpret_cast<sockaddr*>(&name);
+  name.sun_family = AF_UNIX;
+  if (bind(listener.get(), address, sizeof name.sun_family) != 0) throw_errno("bind, autobind");
+  socklen_t size = sizeof name;
+  if (getsockname(listener.get(), address, &size) != 0) throw_errno("getsockname");
+  if (listen(listener.get(), 1) != 0) throw_errno("listen");
+  SocketPair met;
+  met.ends[0] = make_socket();
+  while (connect(met.ends[0].get(), address, size) != 0) {
+    if (errno != EINTR) throw_errno("connect by an abstract name");
+  }
+  while (!met.ends[1] || !is_ours(met.ends[1])) {
+    met.ends[1] = UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!met.ends[1] && errno != EINTR) throw_errno("accept");
+  }
+  return met;
+}
+
+class UnixNamed : public StreamSockets {
+ public:
+  explicit UnixNamed(const PipeOptions& options) : StreamSockets(meet_by_name(), options) {}
+};
+
+const RegisterPipe<UnixNamed> registered(
+    "unix_named",
+    {.summary = "unix stream sockets that met by a name, length-prefixed messages",
+     .source = "unix(7)",
+     .wait_class = WaitClass::block,
+     .max_message = kMaxFrame,
+     .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
+     .on_kill =
+         "end of file after the messages already sent; peer_died first if the killed one had "
+         "messages unread; corrupt if killed inside a message"});
+
+}  // namespace
+}  // namespace ipc

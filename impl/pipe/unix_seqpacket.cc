@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// unix_seqpacket: a socketpair of sequenced packets, a message is a packet of 4 bytes of length and
+// the payload, received where it will stay; what is over the send buffer goes on in further
+// packets. A one-way pipe is the same with one direction shut down. Kernel objects: two sockets.
+// Wait class: block. Source: unix(7). Limit: the send buffer (SO_SNDBUF, at most
+// net.core.wmem_max) is charged about 800 bytes a message on top, and a sender that found it full
+// goes on when three quarters are free.
+#include <sys/socket.h>
+
+#include "impl/os/socket.h"
+#include "impl/pipe/backend.h"
+#include "impl/pipe/packet_endpoint.h"
+
+namespace ipc {
+namespace {
+
+class UnixSeqpacket {
+ public:
+  explicit UnixSeqpacket(const PipeOptions& options) : sides_(make_socket_pair(SOCK_SEQPACKET)) {
+    for (const UniqueFd& side : sides_.ends) {
+      capacity_bytes_ = ask_socket_buffer(side.get(), SO_SNDBUF, options.capacity_bytes);
+    }
+    if (!options.duplex) make_one_way(sides_);
+  }
+
+  std::unique_ptr<PacketEndpoint> open(int side) {
+    return std::make_unique<PacketEndpoint>(std::move(sides_.ends[side]), UniqueFd(),
+                                            LifetimeToken::Hold(),
+                                            capacity_bytes_ - kPacketOverhead);
+  }
+  void drop(int side) { sides_.ends[side].reset(); }
+  std::size_t capacity_bytes() const { return capacity_bytes_; }
+
+ private:
+  SocketPair sides_;
+  std::size_t capacity_bytes_;
+};
+
+const RegisterPipe<UnixSeqpacket> registered(
+    "unix_seqpacket",
+    {.summary = "socketpair of sequenced packets, a message is a packet while it fits",
+     .source = "unix(7)",
+     .wait_class = WaitClass::block,
+     .max_message = kMaxFrame,
+     .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
+     .on_kill = "end of file after the messages already sent; peer_died first if the killed one "
+                "had messages unread; corrupt if killed between the packets of one message"});
+
+}  // namespace
+}  // namespace ipc
