@@ -55,8 +55,11 @@ def cost_of(pid: int) -> Cost:
         raise OSError(number, f"clock_getcpuclockid({pid}): {os.strerror(number)}")
     cost = Cost(time.clock_gettime_ns(clock.value))
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/status") as file:
-            counts = dict(line.split(":", 1) for line in file)
+        try:
+            with open(f"/proc/{pid}/task/{thread}/status") as file:
+                counts = dict(line.split(":", 1) for line in file)
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            continue
         cost.voluntary += int(counts["voluntary_ctxt_switches"])
         cost.involuntary += int(counts["nonvoluntary_ctxt_switches"])
     return cost

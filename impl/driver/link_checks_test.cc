@@ -424,7 +424,7 @@ void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_
 }
 
 void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim)>& measure) {
-  constexpr std::chrono::seconds kEnough{3};  // a backend may hang in spite of a deadline
+  constexpr std::chrono::seconds kEnough{6};  // a backend may hang in spite of a deadline
   const auto compare = [&](const char* state, Victim victim, AfterKill stated) {
     Shared<std::atomic<AfterKill>> answer(AfterKill::hang);
     Peer observer(Peers::processes, [&] { *answer = measure(victim); });

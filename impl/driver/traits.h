@@ -48,7 +48,7 @@ struct Traits {
   std::string order = "first in, first out";
   Waitable waitable = Waitable::descriptor;
   bool survives_kill = true;       // a process killed between messages disturbs nobody else
-  Killed killed = {};              // what a test sees; the worst of it where survives_kill is false
+  Killed killed = {};              // what a test sees; at most that where survives_kill is false
   std::string on_kill;             // the same in words, and what is too rare to be tested
   std::string leftovers = "none";  // kernel objects that outlive a crash
   std::string needs = "Linux";

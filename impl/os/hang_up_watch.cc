@@ -16,7 +16,7 @@ namespace {
 // Waits for one of two descriptors, at most so long. True when `stop` is readable.
 bool stopped(int stop, int fd, int milliseconds) {
   pollfd entries[] = {{stop, POLLIN, 0}, {fd, 0, 0}};
-  while (poll(entries, 2, milliseconds) < 0 && errno == EINTR) {
+  while (poll(entries, 2, milliseconds) < 0) {  // a signal, or no memory just now
   }
   return entries[0].revents != 0;
 }

@@ -67,7 +67,7 @@ TEST_F(LifetimeTokens, CountEveryProcess) {
   EXPECT_TRUE(hold.is_alone());
 }
 
-TEST_F(LifetimeTokens, WakeWhoWatchesATransport) {
+TEST_F(LifetimeTokens, OfProcessesWakeWhoWatchesATransport) {
   Child child = fork_child([this] {
     token_.drop(0);
     usleep(20'000);

@@ -26,7 +26,7 @@ TEST(Naps, LookForTheLastTimeAfterTheDeadline) {
   });
   EXPECT_EQ(status, Status::timed_out);
   EXPECT_GE(last, deadline.ns());
-  EXPECT_GT(looks, 5);
+  EXPECT_GE(looks, 2);
   EXPECT_LT(looks, 40);
 }
 

@@ -123,7 +123,10 @@ Status PosixMq::ready(Deadline deadline) const {
 }
 
 bool PosixMq::mark_end() {
-  return mq_timedsend(queue_.get(), "", 0, kEndMark, &kAtOnce) == 0 || errno != ETIMEDOUT;
+  while (mq_timedsend(queue_.get(), "", 0, kEndMark, &kAtOnce) != 0) {
+    if (errno != EINTR) return false;
+  }
+  return true;
 }
 
 void PosixMq::release_senders() {

@@ -27,4 +27,8 @@ std::size_t ask_socket_buffer(int fd, int option, std::size_t bytes);
 // What the kernel keeps of a unix socket's send buffer: a packet is that much shorter, at least.
 inline constexpr std::size_t kPacketOverhead = 32;
 
+// Up to 17 pages the kernel takes a datagram in pieces. What is longer needs memory without gaps,
+// which it may not find.
+inline constexpr std::size_t kLargestPacket = 17 * 4096;
+
 }  // namespace ipc

@@ -171,7 +171,12 @@ Status SysvMq::ready(Deadline deadline) const {
   });
 }
 
-bool SysvMq::mark_end() { return msgsnd(queue_, &kEndMark, 0, IPC_NOWAIT) == 0 || errno != EAGAIN; }
+bool SysvMq::mark_end() {
+  while (msgsnd(queue_, &kEndMark, 0, IPC_NOWAIT) != 0) {
+    if (errno != EINTR) return errno == EIDRM || errno == EINVAL;  // removed: that is told as well
+  }
+  return true;
+}
 
 void SysvMq::release_senders() {
   const int queue = holders_->queue.exchange(-1, std::memory_order_relaxed);

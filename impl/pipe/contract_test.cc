@@ -298,13 +298,13 @@ void check_killed_as_stated(const PipeEntry& entry, Peers peers) {
     Linked link(subject_of(entry, peers), {.message_bytes = size}, Role::receiver,
                 [&](End other) { be_victim(*other, state, size, about_to_be); });
     about_to_be.wait();
-    nap(2 * kShort);
+    nap(kVictimSettles);
     link.peer().kill();
     Buffer message;
     Status status;
     std::uint64_t next = 0;
     do {
-      status = link.here().receive_until(message, Deadline::after(10 * kShort));
+      status = link.here().receive_until(message, Deadline::after(kNoNews));
       if (status == Status::ok) expect_numbered(message, size, next++);
     } while (status == Status::ok);
     if (status == Status::timed_out) return AfterKill::hang;

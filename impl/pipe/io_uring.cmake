@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 find_path(LIBURING_INCLUDE liburing.h)
 find_library(LIBURING uring)
 if(LIBURING_INCLUDE AND LIBURING)

@@ -85,8 +85,9 @@ class MqPipe {
     // The thread is made anew in a child that goes on with this endpoint.
     void watch() {
       watch_.get().start(hold_.fd(), [this] {
+        const bool marked = !in_ || in_->mark_end();  // first: a send may hang in the mechanism
         if (out_) out_->release_senders();
-        return !in_ || in_->mark_end();
+        return marked;
       });
     }
 

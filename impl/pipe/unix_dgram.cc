@@ -7,6 +7,8 @@
 // one.
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "impl/os/lifetime_token.h"
 #include "impl/os/socket.h"
 #include "impl/pipe/backend.h"
@@ -23,8 +25,9 @@ class UnixDgram {
 
   std::unique_ptr<PacketEndpoint> open(int side) {
     PipeEnds ends = ends_.take(side);
-    return std::make_unique<PacketEndpoint>(std::move(ends.read), std::move(ends.write),
-                                            token_.take(side), capacity_bytes_ - kPacketOverhead);
+    return std::make_unique<PacketEndpoint>(
+        std::move(ends.read), std::move(ends.write), token_.take(side),
+        std::min(capacity_bytes_ - kPacketOverhead, kLargestPacket));
   }
   void drop(int side) {
     ends_.drop(side);

@@ -7,6 +7,8 @@
 // goes on when three quarters are free.
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "impl/os/socket.h"
 #include "impl/pipe/backend.h"
 #include "impl/pipe/packet_endpoint.h"
@@ -24,9 +26,9 @@ class UnixSeqpacket {
   }
 
   std::unique_ptr<PacketEndpoint> open(int side) {
-    return std::make_unique<PacketEndpoint>(std::move(sides_.ends[side]), UniqueFd(),
-                                            LifetimeToken::Hold(),
-                                            capacity_bytes_ - kPacketOverhead);
+    return std::make_unique<PacketEndpoint>(
+        std::move(sides_.ends[side]), UniqueFd(), LifetimeToken::Hold(),
+        std::min(capacity_bytes_ - kPacketOverhead, kLargestPacket));
   }
   void drop(int side) { sides_.ends[side].reset(); }
   std::size_t capacity_bytes() const { return capacity_bytes_; }

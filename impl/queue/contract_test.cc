@@ -387,14 +387,14 @@ void check_killed_as_stated(const QueueEntry& entry, Peers peers) {
     Peer victim =
         user_of(*queue, peers, [&](AnyEndpoint& end) { be_victim(end, state, size, about_to_be); });
     about_to_be.wait();
-    nap(2 * kShort);
+    nap(kVictimSettles);
     victim.kill();
     const End end = queue->open();
     Buffer message;
     Status status;
     std::uint64_t next = 0;
     const auto receive_next = [&] {
-      return status = end->receive_until(message, Deadline::after(10 * kShort));
+      return status = end->receive_until(message, Deadline::after(kNoNews));
     };
     while (receive_next() == Status::ok) expect_numbered(message, size, next++);
     if (status != Status::timed_out) return AfterKill::error;
@@ -403,9 +403,9 @@ void check_killed_as_stated(const QueueEntry& entry, Peers peers) {
       Buffer sent;
       for (std::uint64_t i = 0; i < kMessages; ++i) {
         fill(sent, kBytes, i);
-        if (out.send_until(sent.bytes(), Deadline::after(10 * kShort)) != Status::ok) return;
+        if (out.send_until(sent.bytes(), Deadline::after(kNoNews)) != Status::ok) return;
       }
-      static_cast<void>(out.flush(Deadline::after(10 * kShort)));
+      static_cast<void>(out.flush(Deadline::after(kNoNews)));
     });
     std::uint32_t arrived = 0;
     while (receive_next() == Status::ok) ++arrived;

@@ -18,10 +18,6 @@
 namespace ipc {
 namespace {
 
-// What does not fit 17 pages of a datagram must have one piece of memory without gaps. One of 1 MiB
-// is rarely refused, a larger one often is.
-constexpr std::size_t kMostPossible = (1 << 20) + (1 << 16);
-
 class UnixDgram {
  public:
   class End {
@@ -86,13 +82,13 @@ class UnixDgram {
   std::unique_ptr<End> open() { return std::make_unique<End>(*this); }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
   std::size_t max_message() const {
-    return std::min(capacity_bytes_ - kPacketOverhead, kMostPossible);
+    return std::min(capacity_bytes_ - kPacketOverhead, kLargestPacket);
   }
 
  private:
   // Room for the largest message, which may be any if it is not known.
   static std::size_t wanted(const QueueOptions& options) {
-    const std::size_t message = options.message_bytes == 0 ? kMostPossible : options.message_bytes;
+    const std::size_t message = options.message_bytes == 0 ? kLargestPacket : options.message_bytes;
     return std::max(options.capacity_bytes, message + kPacketOverhead);
   }
 

@@ -120,8 +120,8 @@ def fastest(run: RunDir) -> str:
             cells = [_fastest_cell(here, *column) for column in columns]
             if any(cells):
                 body.append([bytes_text(size), place, *cells])
-    note = "same: both processes on one CPU, cross: on two. A backend in brackets cannot be told from the fastest: their "
-    return table(head, body) + f"\n\n{note}intervals overlap.\n"
+    note = "same: both processes on one CPU, cross: on two. In brackets: those whose intervals overlap "
+    return table(head, body) + f"\n\n{note}the fastest one's.\n"
 
 
 def _competes(row: Mapping[str, Any]) -> bool:
@@ -191,7 +191,8 @@ def backends(run: RunDir) -> str:
         ]
         for backend in sorted(listed, key=lambda b: (b["family"], b["name"]))
     ]
-    return table(head, lines) + "\n"
+    shown = [i for i, _ in enumerate(head) if any(line[i] for line in lines)]
+    return table([head[i] for i in shown], [[line[i] for i in shown] for line in lines]) + "\n"
 
 
 def _killed(backend: Mapping[str, Any]) -> str:
