@@ -61,12 +61,12 @@ class BoostMq {
 
   Status send(std::span<const std::byte> message, Deadline deadline) {
     if (message.size() > message_bytes_) return Status::too_big;
+    // An empty span may have no address, which memcpy wants all the same.
+    const void* const data = message.empty() ? "" : static_cast<const void*>(message.data());
     return wait(
-        deadline, [&] { queue_->send(message.data(), message.size(), kMessage); },
-        [&] { return queue_->try_send(message.data(), message.size(), kMessage); },
-        [&](auto until) {
-          return queue_->timed_send(message.data(), message.size(), kMessage, until);
-        });
+        deadline, [&] { queue_->send(data, message.size(), kMessage); },
+        [&] { return queue_->try_send(data, message.size(), kMessage); },
+        [&](auto until) { return queue_->timed_send(data, message.size(), kMessage, until); });
   }
 
   // closed: the end mark is next, and stays.

@@ -76,7 +76,8 @@ std::optional<std::string> PosixMq::why_unavailable() {
 }
 
 Status PosixMq::send(std::span<const std::byte> message, Deadline deadline) {
-  const auto* data = reinterpret_cast<const char*>(message.data());
+  // An empty span may have no address, which the calls want all the same.
+  const char* data = message.empty() ? "" : reinterpret_cast<const char*>(message.data());
   for (;;) {
     const int result = deadline.is_never()
                            ? mq_send(queue_.get(), data, message.size(), kMessage)
