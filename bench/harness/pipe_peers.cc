@@ -5,8 +5,9 @@ namespace ipc::bench {
 
 std::shared_ptr<AnyPipe> make_pipe_backend(const PipeEntry& entry, const Keys& keys,
                                            const RunOptions& options, bool duplex) {
-  return entry.make(
-      {.duplex = duplex, .capacity_bytes = options.capacity_bytes, .message_bytes = keys.bytes});
+  return entry.make({.duplex = duplex,
+                     .capacity_bytes = options.capacity_bytes,
+                     .message_bytes = message_bytes(keys)});
 }
 
 TeamPlan pipe_plan(const std::shared_ptr<AnyPipe>& pipe, const Keys& keys) {

@@ -20,7 +20,7 @@ std::shared_ptr<AnyQueue> make_queue_backend(const QueueEntry& entry, const Keys
   const bool items = entry.traits.capacity == CapacityUnit::items;
   return entry.make({.max_items = items ? items_for(keys, options) : 0,
                      .capacity_bytes = options.capacity_bytes,
-                     .message_bytes = keys.bytes});
+                     .message_bytes = message_bytes(keys)});
 }
 
 std::size_t queue_capacity(const QueueEntry& entry, const AnyQueue& queue, const Keys& keys,

@@ -5,11 +5,10 @@
 
 namespace ipc::bench {
 
-namespace {
-
-constexpr std::size_t kCodecBytes = 5;  // msgpack's header of a bytes object
-
-}  // namespace
+std::size_t message_bytes(const Keys& keys) {
+  constexpr std::size_t kCodecBytes = 5;  // msgpack's header of a bytes object
+  return keys.bytes + (keys.objects ? kCodecBytes : 0);
+}
 
 std::string Series::name() const {
   std::string name = question;
@@ -27,7 +26,7 @@ std::string Series::name() const {
 
 std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys, int peers) {
   if (auto reason = traits.available()) return reason;
-  if (keys.bytes + (keys.objects ? kCodecBytes : 0) > traits.max_message) {
+  if (message_bytes(keys) > traits.max_message) {
     return "its messages have at most " + std::to_string(traits.max_message) + " bytes";
   }
   if (keys.objects && !traits.transports)

@@ -38,6 +38,9 @@ struct Series {
   std::string name() const;  // pipe_latency/unix_stream/bytes:64/placement:cross
 };
 
+// The longest message that its peers hand to the transport.
+std::size_t message_bytes(const Keys& keys);
+
 // Why a cell of a backend makes no sense on this machine: the backend is unavailable, too few CPUs,
 // a message over its maximum, more producers or consumers than it has, or a spinning peer that must
 // share its CPU.

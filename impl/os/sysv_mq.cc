@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "impl/os/error.h"
@@ -26,7 +27,7 @@ using Type = long;
 constexpr Type kMessage = 1;
 constexpr Type kEndMark = 2;
 
-void* const kNotAttached = reinterpret_cast<void*>(-1);
+bool attached(void* memory) { return reinterpret_cast<std::intptr_t>(memory) != -1; }
 
 Status failure() {
   switch (errno) {
@@ -61,7 +62,7 @@ SysvMq::SysvMq(std::size_t capacity_bytes, std::size_t) : max_message_(max_messa
   segment_ = shmget(IPC_PRIVATE, sizeof(Holders), IPC_CREAT | 0600);
   if (segment_ < 0) throw_errno("shmget");
   void* const memory = shmat(segment_, nullptr, 0);
-  if (memory == kNotAttached) {
+  if (!attached(memory)) {
     const int error = errno;
     shmctl(segment_, IPC_RMID, nullptr);
     errno = error;
@@ -103,7 +104,7 @@ void SysvMq::remove_orphans() {
       continue;
     }
     void* const memory = shmat(segment, nullptr, 0);
-    if (memory == kNotAttached) continue;
+    if (!attached(memory)) continue;
     auto* const holders = static_cast<Holders*>(memory);
     if (std::memcmp(holders->magic, Holders::kMagic, sizeof Holders::kMagic) == 0) {
       let_go(segment, holders);

@@ -33,8 +33,8 @@ class SysvMq {
   ~SysvMq();
 
   static constexpr const char* kLeftovers =
-      "the queue and a page, if the last process that has it ends without destroying it; the next "
-      "user of this backend removes them";
+      "the queue and a page, if the last process that has it ends without destroying it; removed "
+      "when the same user makes the next one";
   static std::size_t max_message();  // bytes, kernel.msgmax
   static std::optional<std::string> why_unavailable();
   // Removes what ended processes of this user have left. The constructor does it.

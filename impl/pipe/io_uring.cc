@@ -7,7 +7,7 @@
 // operation at a time gains nothing by a ring, which is what it shows.
 //
 // Why a lifetime token, though sockets know their end: the kernel takes down the rings of a killed
-// process some time after it is gone, and until then a receive that was under way keeps its socket
+// process some 10 ms after it is gone, and until then a receive that was under way keeps its socket
 // open. So a send asks the lifetime token first, one short system call a message.
 #include <liburing.h>
 #include <sys/socket.h>
@@ -241,8 +241,9 @@ const RegisterPipe<IoUring> registered(
                  .wait_class = WaitClass::block,
                  .max_message = kMaxFrame,
                  .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
-                 .on_kill = "end of file after the messages already sent; peer_died first if the "
-                            "killed one had messages unread; corrupt if killed inside a message",
+                 .on_kill = "end of file after the messages already sent, some 10 ms late if "
+                            "killed inside a call; peer_died first if the killed one had messages "
+                            "unread; corrupt if killed inside a message",
                  .needs = "Linux with io_uring",
                  .available = why_unavailable});
 
