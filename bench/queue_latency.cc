@@ -23,7 +23,7 @@ std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const Run
     ends.answers = answers == requests ? ends.requests : answers->open();
     return ends;
   };
-  TeamPlan plan = queue_plan(keys);
+  TeamPlan plan = queue_plan(keys, {requests, answers});
   plan.clock = Clock::first_role;
   plan.capacity_bytes = queue_capacity(entry, *requests, keys, options);
   plan.round_trips = std::make_shared<Shared<Histogram>>();

@@ -12,7 +12,7 @@ namespace {
 
 std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const RunOptions& options) {
   const auto queue = make_queue_backend(entry, keys, options);
-  TeamPlan plan = queue_plan(keys);
+  TeamPlan plan = queue_plan(keys, {queue});
   plan.clock = Clock::stream;
   plan.capacity_bytes = queue_capacity(entry, *queue, keys, options);
   for (int i = 0; i < keys.producers; ++i) {

@@ -29,11 +29,16 @@ std::size_t queue_capacity(const QueueEntry& entry, const AnyQueue& queue, const
                                                       : queue.capacity_bytes();
 }
 
-TeamPlan queue_plan(const Keys& keys) {
+TeamPlan queue_plan(const Keys& keys, const std::vector<std::shared_ptr<AnyQueue>>& queues) {
   TeamPlan plan;
   plan.bytes = keys.bytes;
   plan.objects = keys.objects;
   plan.placement = *keys.placement;
+  for (const auto& queue : queues) {
+    if (!queue->has_helper()) continue;
+    plan.helpers.push_back({.name = "helper " + std::to_string(plan.helpers.size()),
+                            .serve = [queue] { queue->serve(); }});
+  }
   return plan;
 }
 

@@ -18,8 +18,8 @@ std::shared_ptr<AnyQueue> make_queue_backend(const QueueEntry& entry, const Keys
 std::size_t queue_capacity(const QueueEntry& entry, const AnyQueue& queue, const Keys& keys,
                            const RunOptions& options);
 
-// Size, codec and placement.
-TeamPlan queue_plan(const Keys& keys);
+// Size, codec and placement, and the helpers of the queues, if they need some.
+TeamPlan queue_plan(const Keys& keys, const std::vector<std::shared_ptr<AnyQueue>>& queues);
 
 using StartQueue = std::unique_ptr<Team> (*)(const QueueEntry&, const Keys&, const RunOptions&);
 

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -38,14 +40,48 @@ struct Cost {
   double voluntary_switches = 0;
   double involuntary_switches = 0;
 };
+Cost operator-(const Cost& a, const Cost& b) {
+  return {a.cpu_ns - b.cpu_ns, a.voluntary_switches - b.voluntary_switches,
+          a.involuntary_switches - b.involuntary_switches};
+}
+
+double cpu_ns_of(clockid_t clock) {
+  timespec cpu;
+  if (clock_gettime(clock, &cpu) != 0) throw_errno("clock of a process");
+  return static_cast<double>(cpu.tv_sec) * 1e9 + static_cast<double>(cpu.tv_nsec);
+}
 
 Cost cost_so_far() {
-  timespec cpu;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
-  return {static_cast<double>(cpu.tv_sec) * 1e9 + static_cast<double>(cpu.tv_nsec),
-          static_cast<double>(usage.ru_nvcsw), static_cast<double>(usage.ru_nivcsw)};
+  return {cpu_ns_of(CLOCK_PROCESS_CPUTIME_ID), static_cast<double>(usage.ru_nvcsw),
+          static_cast<double>(usage.ru_nivcsw)};
+}
+
+// Of another process. The switches are those of the threads that it has now: what one that ended
+// had is not known any more.
+Cost cost_so_far(pid_t pid) {
+  clockid_t clock;
+  if ((errno = clock_getcpuclockid(pid, &clock)) != 0) throw_errno("clock of a helper");
+  Cost cost{.cpu_ns = cpu_ns_of(clock)};
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    std::ifstream status(task.path() / "status");
+    std::string key;
+    for (double value; status >> key;) {
+      if (key == "voluntary_ctxt_switches:" && status >> value) cost.voluntary_switches += value;
+      if (key == "nonvoluntary_ctxt_switches:" && status >> value) {
+        cost.involuntary_switches += value;
+      }
+    }
+  }
+  return cost;
+}
+
+void add(const Cost& cost, Bill& bill) {
+  bill.cpu_ns += cost.cpu_ns;
+  bill.voluntary_switches += cost.voluntary_switches;
+  bill.involuntary_switches += cost.involuntary_switches;
 }
 
 template <class Message>
@@ -92,10 +128,7 @@ int serve(int control, const Role& role, int cpu) {
   Cost before;
   while (hear(control, order)) {
     if (order.report_cost) {
-      const Cost now = cost_so_far();
-      tell(control,
-           Cost{now.cpu_ns - before.cpu_ns, now.voluntary_switches - before.voluntary_switches,
-                now.involuntary_switches - before.involuntary_switches});
+      tell(control, cost_so_far() - before);
       continue;
     }
     while (monotonic_ns() < order.start_ns) {
@@ -152,6 +185,8 @@ Team::Team(TeamPlan plan, const RunOptions& options)
     return plan_.placement == Placement::same ? cpus.back() : cpus[index % cpus.size()];
   };
   spin_start_ = plan_.placement == Placement::cross && count <= cpus.size();
+  helpers_.reserve(plan_.helpers.size());
+  for (const Helper& helper : plan_.helpers) start(helper, cpu_of(count + helpers_.size()));
   peers_.reserve(count);
   for (const auto* roles : {&plan_.consumers, &plan_.producers}) {
     for (const Role& role : *roles) {
@@ -165,6 +200,14 @@ Team::Team(TeamPlan plan, const RunOptions& options)
 }
 
 Team::~Team() = default;  // the children are killed and reaped by their owners
+
+void Team::start(const Helper& helper, int cpu) {
+  helpers_.push_back({&helper, fork_child([&] {
+                        if (cpu >= 0) pin_to_cpu(cpu);
+                        helper.serve();
+                        return 1;  // nobody has told it to end
+                      })});
+}
 
 void Team::start(const Role& role, int cpu) {
   int ends[2];
@@ -181,25 +224,32 @@ void Team::start(const Role& role, int cpu) {
 
 // Who ended and how, if one did. A death is told before what it did to the others.
 void Team::throw_if_dead() {
-  for (Peer& peer : peers_) {
-    if (const auto status = peer.child.wait(Deadline::now())) {
-      throw std::runtime_error(peer.role->name + " ended early with status " +
-                               std::to_string(*status));
+  const auto look = [](const std::string& name, Child& child) {
+    if (const auto status = child.wait(Deadline::now())) {
+      throw std::runtime_error(name + " ended early with status " + std::to_string(*status));
     }
-  }
+  };
+  for (RunningHelper& helper : helpers_) look(helper.plan->name, helper.child);
+  for (Peer& peer : peers_) look(peer.role->name, peer.child);
 }
 
-// One message from every peer, in their order. The first that is a complaint, or a death, ends the
-// run: the others may be waiting for that peer.
+// One message from every peer, in their order. The first that is a complaint, or a death, also of a
+// helper, ends the run: the others may be waiting for that peer.
 template <class Message>
 std::vector<Message> Team::answers(Deadline deadline) {
   std::vector<Message> messages(peers_.size());
   std::vector<pollfd> waiting;
   for (const Peer& peer : peers_) waiting.push_back({peer.control.get(), POLLIN, 0});
+  for (const RunningHelper& helper : helpers_) waiting.push_back({helper.child.pidfd(), POLLIN, 0});
   for (std::size_t left = peers_.size(); left != 0;) {
     const timespec limit = deadline.remaining();
     const int ready = ppoll(waiting.data(), waiting.size(), &limit, nullptr);
     if (ready < 0 && errno != EINTR) throw_errno("poll of the peers");
+    const auto helpers = waiting.begin() + static_cast<std::ptrdiff_t>(peers_.size());
+    if (ready > 0 && std::any_of(helpers, waiting.end(),
+                                 [](const pollfd& helper) { return helper.revents != 0; })) {
+      throw_if_dead();
+    }
     for (std::size_t i = 0; i < peers_.size(); ++i) {
       if (waiting[i].fd < 0) continue;
       if (ready == 0) throw std::runtime_error(peers_[i].role->name + " did not answer in time");
@@ -248,6 +298,10 @@ double Team::run(std::uint64_t messages) {
   const auto limit = std::chrono::duration_cast<std::chrono::nanoseconds>(
       std::chrono::duration<double>(options_.time_limit));
   const Deadline deadline = Deadline::after(limit);
+  std::vector<Cost> helpers_before;
+  for (const RunningHelper& helper : helpers_) {
+    helpers_before.push_back(cost_so_far(helper.child.pid()));
+  }
   const std::int64_t start_ns = spin_start_ ? monotonic_ns() + kStartDelayNs : 0;
   for (Peer& peer : peers_) {
     const std::uint64_t share = messages / static_cast<std::uint64_t>(peer.role->share);
@@ -264,10 +318,9 @@ double Team::run(std::uint64_t messages) {
   for (const Report& report : answers<Report>(deadline)) results.push_back(report.result);
   const double seconds = duration(results);
   for (Peer& peer : peers_) tell(peer.control.get(), Order{.plan = {}, .report_cost = true});
-  for (const Cost& cost : answers<Cost>(deadline)) {
-    bill_.cpu_ns += cost.cpu_ns;
-    bill_.voluntary_switches += cost.voluntary_switches;
-    bill_.involuntary_switches += cost.involuntary_switches;
+  for (const Cost& cost : answers<Cost>(deadline)) add(cost, bill_);
+  for (std::size_t i = 0; i < helpers_.size(); ++i) {
+    add(cost_so_far(helpers_[i].child.pid()) - helpers_before[i], bill_);
   }
   bill_.messages += messages;
   bill_.seconds += seconds;

@@ -8,6 +8,10 @@
 // CPU time and the context switches of each are read, so that what a helper thread did late is
 // billed too. A peer that dies, reports a fault or does not answer in time ends the run with
 // std::runtime_error, which says who and why; no peer outlives its Team.
+//
+// A helper (a broker) is started before the peers, placed by the same rule, as if it came after
+// them, and gets no batches. What it costs between the start of a batch and the last report is
+// billed; its death ends the run as a peer's does, and no helper outlives its Team.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +55,12 @@ struct Role {
   std::function<Job()> open;
 };
 
+// A process beside the peers.
+struct Helper {
+  std::string name;  // for error messages: "broker"
+  std::function<void()> serve;
+};
+
 enum class Clock {
   first_role,  // round trips and floors: the first role's own window
   stream,      // from the start to the moment the last consumer has the last message
@@ -63,13 +73,14 @@ struct TeamPlan {
   Clock clock = Clock::first_role;
   std::vector<Role> producers;  // or all roles of a round trip
   std::vector<Role> consumers;
+  std::vector<Helper> helpers;
   std::shared_ptr<void> backend;     // kept while the peers live
   std::function<void()> after_fork;  // in the owner: lets go of what only the peers shall hold
   std::size_t capacity_bytes = 0;    // achieved; 0 if it has none
   std::shared_ptr<Shared<Histogram>> round_trips;  // filled by the first role; may be empty
 };
 
-// Sums over the peers and batches measured so far.
+// Sums over the peers, helpers and batches measured so far.
 struct Bill {
   std::uint64_t messages = 0;
   double seconds = 0;
@@ -103,6 +114,12 @@ class Team {
     std::uint64_t sequence;  // messages that it was told to take so far
   };
 
+  struct RunningHelper {
+    const Helper* plan;
+    Child child;
+  };
+
+  void start(const Helper& helper, int cpu);
   void start(const Role& role, int cpu);
   void warm_up();
   double run(std::uint64_t messages);
@@ -116,6 +133,7 @@ class Team {
   bool spin_start_;
   std::uint64_t messages_;
   std::uint64_t multiple_;  // batches must be divisible by this
+  std::vector<RunningHelper> helpers_;
   std::vector<Peer> peers_;
   Bill bill_;
 };

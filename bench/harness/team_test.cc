@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <ctime>
 
 #include "bench/harness/pipe_peers.h"
+#include "impl/os/affinity.h"
+#include "impl/os/futex.h"
 
 namespace ipc::bench {
 namespace {
@@ -71,6 +74,62 @@ TEST(TeamOfProcesses, AsksTwiceBeforeItBelievesASlowMessage) {
             }),
             calibrating);
   EXPECT_GT(team.messages_per_batch(), 100u) << "one message was taken for the whole batch";
+}
+
+// A helper that uses CPU time and naps during a batch only, and a consumer that sleeps until then.
+TEST(TeamOfProcesses, BillsItsHelpers) {
+  constexpr std::clock_t kBurned = CLOCKS_PER_SEC / 200;
+  constexpr int kNaps = 100;
+  static Shared<std::atomic<std::uint32_t>> batch_runs;
+  TeamPlan plan = stream_to([](const LoopPlan& batch) {
+    *batch_runs = 1;
+    while (*batch_runs == 1) futex_wait(*batch_runs, 1, Deadline::never());
+    return do_nothing(batch);
+  });
+  plan.helpers = {{.name = "broker", .serve = [] {
+                     for (;; *batch_runs = 0, futex_wake(*batch_runs, 1)) {
+                       while (*batch_runs == 0) usleep(100);
+                       const std::clock_t begin = std::clock();
+                       while (std::clock() - begin < kBurned) {
+                       }
+                       for (int i = 0; i < kNaps; ++i) usleep(1);
+                     }
+                   }}};
+  Team team(plan, kQuick);
+  team.batch();
+  EXPECT_GE(team.bill().cpu_ns, 5e6);
+  EXPECT_GE(team.bill().voluntary_switches, kNaps);
+}
+
+TEST(TeamOfProcesses, SaysWhichHelperDiedWhoeverElseWaits) {
+  TeamPlan plan = stream_to([](const LoopPlan&) -> LoopResult {
+    for (;;) pause();
+  });
+  plan.helpers = {{.name = "broker", .serve = [] { _exit(4); }}};
+  EXPECT_THAT(run_team(plan),
+              ThrowsMessage<std::runtime_error>(HasSubstr("broker ended early with status 4")));
+}
+
+TEST(TeamOfProcesses, PlacesItsHelpersBehindThePeers) {
+  const std::vector<int> cpus = allowed_cpus();
+  const auto place_of = [](Placement placement) {
+    static Shared<std::atomic<int>> cpu;
+    *cpu = -1;
+    TeamPlan plan = stream_to(do_nothing);
+    plan.placement = placement;
+    plan.helpers = {{.name = "broker", .serve = [] {
+                       const std::vector<int> mine = allowed_cpus();
+                       *cpu = mine.size() == 1 ? mine[0] : -2;
+                       for (;;) pause();
+                     }}};
+    Team team(plan, kQuick);
+    const Deadline limit = Deadline::after(std::chrono::seconds(10));
+    while (*cpu == -1 && !limit.passed()) usleep(100);
+    return cpu->load();
+  };
+  EXPECT_EQ(place_of(Placement::same), cpus.back());
+  EXPECT_EQ(place_of(Placement::cross), cpus[2 % cpus.size()]) << "after a producer and a consumer";
+  EXPECT_EQ(place_of(Placement::free), cpus.size() == 1 ? cpus[0] : -2);
 }
 
 TEST(TeamOfProcesses, SharesMessagesEvenly) {
@@ -157,13 +216,20 @@ TEST(TeamOfProcesses, SaysWhoCouldNotStart) {
 
 TEST(TeamOfProcesses, LeavesNoPeerBehind) {
   Shared<std::atomic<pid_t>> pid;
+  Shared<std::atomic<pid_t>> helper;
   TeamPlan plan = stream_to(do_nothing);
-  plan.consumers[0].open = [&pid] {
+  plan.consumers[0].open = [&] {
     *pid = getpid();
+    while (*helper == 0) usleep(100);
     return make_job(do_nothing);
   };
+  plan.helpers = {{.name = "broker", .serve = [&] {
+                     *helper = getpid();
+                     for (;;) pause();
+                   }}};
   run_team(plan)();
   EXPECT_EQ(kill(pid->load(), 0), -1);
+  EXPECT_EQ(kill(helper->load(), 0), -1);
 }
 
 TEST(SeriesOfProcesses, MeasureEveryPlacement) {

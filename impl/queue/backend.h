@@ -11,7 +11,13 @@
 // There is no end of stream: a receive waits although all producers are gone. Sends wait when the
 // queue is full. A process killed between messages disturbs nobody. Nothing is left behind when the
 // last process ends, however.
+//
+// A backend may need a process beside its users (a broker). Then it has `void serve()`, the body of
+// that helper, which runs until it is killed. Whoever made the queue starts it before the queue is
+// used, and ends it with the queue: served() does, and the harness, which also places and bills it.
 #pragma once
+
+#include <unistd.h>
 
 #include <concepts>
 #include <cstddef>
@@ -55,6 +61,10 @@ class AnyQueue {
       const = 0;  // 0 when the bound is in items and no size was promised
   // Items sent and not yet received, by all processes; nothing where the backend does not count.
   virtual std::optional<std::uint32_t> size() const = 0;
+  virtual bool has_helper() const = 0;
+  // The helper's body. Closes all descriptors but the standard ones first: a copy of another
+  // object's would keep that from seeing its end. REQUIRES: has_helper(), and a process of its own.
+  virtual void serve() = 0;
 };
 
 // What the registry holds.
@@ -83,8 +93,17 @@ class QueueAdapter final : public AnyQueue {
       return std::nullopt;
     }
   }
+  bool has_helper() const override { return kHasHelper; }
+  void serve() override {
+    if constexpr (kHasHelper) {
+      close_range(STDERR_FILENO + 1, ~0u, 0);
+      backend_.serve();
+    }
+  }
 
  private:
+  static constexpr bool kHasHelper = requires(B backend) { backend.serve(); };
+
   B backend_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "impl/driver/link_checks_test.h"
 #include "impl/driver/payload.h"
+#include "impl/queue/served_queue.h"
 
 namespace ipc {
 namespace {
@@ -15,6 +16,10 @@ using End = std::unique_ptr<AnyEndpoint>;
 
 constexpr std::chrono::milliseconds kShort{20};
 constexpr std::size_t kBytes = 64;
+
+std::unique_ptr<AnyQueue> make(const QueueEntry& entry, const QueueOptions& options) {
+  return served(entry.make(options));
+}
 
 class QueueLink final : public Link {
  public:
@@ -30,12 +35,12 @@ class QueueLink final : public Link {
 };
 
 Subject subject_of(const QueueEntry& entry, Peers peers) {
-  const auto make = [&entry](const LinkOptions& options) -> std::unique_ptr<Link> {
+  const auto make_link = [&entry](const LinkOptions& options) -> std::unique_ptr<Link> {
     return std::make_unique<QueueLink>(
-        entry.make({.max_items = options.max_items, .message_bytes = options.message_bytes}));
+        make(entry, {.max_items = options.max_items, .message_bytes = options.message_bytes}));
   };
   const bool counts = entry.traits.capacity == CapacityUnit::items;
-  return {entry.traits, peers, make, Status::timed_out, counts ? 8u : 0u};
+  return {entry.traits, peers, make_link, Status::timed_out, counts ? 8u : 0u};
 }
 
 template <void (*check)(const Subject&)>
@@ -88,7 +93,7 @@ void check_crowd(const QueueEntry& entry, Peers peers) {
   constexpr std::uint32_t kEach = 1500;
   for (const std::uint32_t max_items : {0u, 16u}) {
     Tally tally(producers, kEach);
-    const auto queue = entry.make({.max_items = max_items, .message_bytes = kBytes});
+    const auto queue = make(entry, {.max_items = max_items, .message_bytes = kBytes});
     std::vector<Peer> crowd;
     for (int i = 0; i < consumers; ++i) {
       crowd.push_back(user_of(*queue, peers, [&tally](AnyEndpoint& end) { consume(end, tally); }));
@@ -105,7 +110,7 @@ void check_crowd(const QueueEntry& entry, Peers peers) {
 void check_shared_endpoint(const QueueEntry& entry, Peers peers) {
   constexpr std::uint32_t kEach = 1000;
   Tally tally(4, kEach);
-  const auto queue = entry.make({.message_bytes = kBytes});
+  const auto queue = make(entry, {.message_bytes = kBytes});
   std::vector<Peer> both;
   for (std::uint32_t i = 0; i < 2; ++i) {
     both.push_back(user_of(*queue, peers, [&tally, i](AnyEndpoint& end) {
@@ -123,7 +128,7 @@ void check_shared_endpoint(const QueueEntry& entry, Peers peers) {
 
 void check_no_end(const QueueEntry& entry, Peers peers) {
   constexpr std::uint32_t kMessages = 8;
-  const auto queue = entry.make({.message_bytes = kBytes});
+  const auto queue = make(entry, {.message_bytes = kBytes});
   const int rounds = needs<2, 2>(entry.traits) ? 1 : 2;
   for (int round = 0; round < rounds; ++round) {
     user_of(*queue, peers, [](AnyEndpoint& end) { produce(end, 0, kMessages); }).finish();
@@ -144,7 +149,7 @@ std::optional<std::string> needs_items(const Traits& traits) {
 }
 
 void check_size(const QueueEntry& entry, Peers peers) {
-  const auto queue = entry.make({.max_items = 5, .message_bytes = kBytes});
+  const auto queue = make(entry, {.max_items = 5, .message_bytes = kBytes});
   const auto expect_size = [&](std::uint32_t items) {
     expect(queue->size() == items, "size() is ", queue->size().value_or(0), " instead of ", items);
   };
@@ -174,7 +179,7 @@ void check_size(const QueueEntry& entry, Peers peers) {
 // As much as goes in without waiting is sent, and given up.
 void check_abandon(const QueueEntry& entry, Peers peers) {
   constexpr std::size_t kSize = 1024;
-  const auto queue = entry.make({.message_bytes = kSize});
+  const auto queue = make(entry, {.message_bytes = kSize});
   user_of(*queue, peers, [](AnyEndpoint& end) {
     Buffer message;
     Status status = Status::ok;
@@ -198,7 +203,7 @@ void check_crowd_loops(const QueueEntry& entry, Peers peers) {
   const LoopPlan plan{.bytes = kBytes, .messages = 1000, .every_message = consumers == 1};
   Shared<std::atomic<std::uint64_t>> sent{0u};
   Shared<std::atomic<std::uint64_t>> received{0u};
-  const auto queue = entry.make({.message_bytes = kBytes});
+  const auto queue = make(entry, {.message_bytes = kBytes});
   std::vector<Peer> crowd;
   const auto add = [](std::atomic<std::uint64_t>& sum, const char* loop, const LoopResult& result) {
     expect(result.fault == Fault::none, loop, " ended with fault ", static_cast<int>(result.fault),
@@ -226,8 +231,8 @@ void check_crowd_loops(const QueueEntry& entry, Peers peers) {
 
 void check_ping_pong(const QueueEntry& entry, Peers peers) {
   const LoopPlan plan{.bytes = kBytes, .messages = 1000};
-  const auto there = entry.make({.message_bytes = kBytes});
-  const auto back = entry.make({.message_bytes = kBytes});
+  const auto there = make(entry, {.message_bytes = kBytes});
+  const auto back = make(entry, {.message_bytes = kBytes});
   Peer answerer = user_of(*there, peers, [&](AnyEndpoint& in) {
     SequenceCheck check;
     const LoopResult answered = in.pong(*back->open(), plan, check);
@@ -251,7 +256,7 @@ void check_killed_while_receiving(const QueueEntry& entry, Peers peers) {
   constexpr std::uint32_t kMessages = 50;
   for (const Calls calls : kBothCalls) {
     Signal waiting;
-    const auto queue = entry.make({.message_bytes = kBytes});
+    const auto queue = make(entry, {.message_bytes = kBytes});
     const auto wait_for_message = [&](AnyEndpoint& end) {
       waiting.raise();
       Buffer message;
@@ -278,7 +283,7 @@ void check_killed_while_receiving(const QueueEntry& entry, Peers peers) {
 void check_killed_consumer(const QueueEntry& entry, Peers peers) {
   constexpr std::uint32_t kMessages = 8;
   Signal taken;
-  const auto queue = entry.make({.message_bytes = kBytes});
+  const auto queue = make(entry, {.message_bytes = kBytes});
   Peer victim = user_of(*queue, peers, [&](AnyEndpoint& end) {
     for (std::uint64_t i = 0; i < kMessages / 2; ++i) receive_numbered(end, kBytes, i);
     taken.raise();
@@ -293,7 +298,7 @@ void check_killed_consumer(const QueueEntry& entry, Peers peers) {
 
 // What the victim had sent may be lost as far as it had not left its process, but none in between.
 void check_killed_while_sending(const QueueEntry& entry, Peers peers) {
-  const auto queue = entry.make({.max_items = 8, .message_bytes = kBytes});
+  const auto queue = make(entry, {.max_items = 8, .message_bytes = kBytes});
   Peer victim = user_of(*queue, peers, [](AnyEndpoint& end) {
     for (std::uint64_t i = 0;; ++i) send_numbered(end, kBytes, i, Calls::plain);
   });
@@ -319,7 +324,7 @@ void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
     const bool large = round % 8 >= 4;
     const std::size_t size =
         std::min<std::size_t>(entry.traits.max_message, large ? 20'000 : kBytes);
-    const auto queue = entry.make({.message_bytes = size});
+    const auto queue = make(entry, {.message_bytes = size});
     Signal stop_sending;
     Signal stop_receiving;
     const auto sends = [&, size](AnyEndpoint& end, std::uint32_t producer) {
@@ -382,7 +387,7 @@ void check_killed_as_stated(const QueueEntry& entry, Peers peers) {
     const std::size_t size = state == Victim::sending
                                  ? std::min<std::size_t>(entry.traits.max_message, kVictimBytes)
                                  : kBytes;
-    const auto queue = entry.make({.max_items = 8, .message_bytes = size});
+    const auto queue = make(entry, {.max_items = 8, .message_bytes = size});
     Signal about_to_be;
     Peer victim =
         user_of(*queue, peers, [&](AnyEndpoint& end) { be_victim(end, state, size, about_to_be); });

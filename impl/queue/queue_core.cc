@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "impl/os/futex.h"
+#include "impl/queue/served_queue.h"
 
 namespace ipc {
 
@@ -73,7 +74,7 @@ QueueCore::QueueCore(const QueueEntry& entry, std::int64_t maxsize, Tasks tasks)
       maxsize_(checked_maxsize(maxsize)),
       counts_tasks_(tasks == Tasks::counted),
       has_slots_(entry.traits.capacity == CapacityUnit::bytes),
-      queue_(entry.make({.max_items = maxsize <= 0 ? 0 : maxsize_})),
+      queue_(served(entry.make({.max_items = maxsize <= 0 ? 0 : maxsize_}))),
       counters_(maxsize_) {}
 
 AnyEndpoint& QueueCore::endpoint(Local& local) {

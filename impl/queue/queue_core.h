@@ -46,7 +46,8 @@ class QueueCore {
   QueueCore(std::string_view backend, std::int64_t maxsize, Tasks tasks = Tasks::uncounted);
   QueueCore(const QueueCore&) = delete;
   QueueCore& operator=(const QueueCore&) = delete;
-  // Waits until what this process has put has left it, unless that was cancelled.
+  // Waits until what this process has put has left it, unless that was cancelled. Where the backend
+  // has a helper, that ends in the process that constructed the queue, and with it the queue.
   ~QueueCore() = default;
 
   // Throw Full and Empty; ValueError after close.
