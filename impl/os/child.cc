@@ -10,11 +10,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <vector>
 
 #include "impl/os/error.h"
 
 namespace ipc {
 namespace {
+
+std::vector<void (*)()>& calls_at_end() {
+  static auto* const calls = new std::vector<void (*)()>;
+  return *calls;
+}
 
 int run(const std::function<int()>& body) {
   try {
@@ -38,6 +44,7 @@ Child fork_child(const std::function<int()>& body) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);  // the parent ended before prctl
     const int status = run(body);
+    for (const auto call : calls_at_end()) call();
     std::fflush(nullptr);
     _exit(status);
   }
@@ -45,6 +52,11 @@ Child fork_child(const std::function<int()>& body) {
   Child child(pid, std::move(pidfd));
   if (!child.pidfd_) throw_errno("pidfd_open");
   return child;
+}
+
+void at_process_end(void (*call)()) {
+  calls_at_end().push_back(call);
+  std::atexit(call);
 }
 
 Child::Child(Child&& other) noexcept

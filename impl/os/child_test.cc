@@ -81,6 +81,26 @@ TEST(ChildProcesses, DieWithTheirParent) {
   EXPECT_FALSE(alive());
 }
 
+TEST(ChildProcesses, CallWhatWasAskedForWhenTheyEndNormally) {
+  static Shared<std::atomic<int>> calls;
+  Child asks = fork_child([] {
+    at_process_end([] { ++*calls; });
+    Child child = fork_child([] { return 3; });
+    const std::optional<int> status = child.wait(Deadline::after(seconds(10)));
+    if (status != 3 || *calls != 1) return 1;
+    Child exits = fork_child([]() -> int { exit(3); });
+    if (exits.wait(Deadline::after(seconds(10))) != 3 || *calls != 2) return 2;
+    Child killed = fork_child([]() -> int {
+      raise(SIGKILL);
+      return 0;
+    });
+    killed.wait(Deadline::after(seconds(10)));
+    return 0;
+  });
+  EXPECT_EQ(asks.wait(Deadline::after(seconds(10))), 0);
+  EXPECT_EQ(*calls, 3) << "by two children and by the process that asked";
+}
+
 TEST(AffinityOfProcesses, IsOneOfTheAllowedCpus) {
   const auto cpus = allowed_cpus();
   ASSERT_FALSE(cpus.empty());
