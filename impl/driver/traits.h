@@ -47,6 +47,7 @@ struct Traits {
   int consumers = 1;
   std::string order = "first in, first out";
   Waitable waitable = Waitable::descriptor;
+  bool passes_on = true;           // pipe: a process can go on with a side that another has used
   bool survives_kill = true;       // a process killed between messages disturbs nobody else
   Killed killed = {};              // what a test sees; at most that where survives_kill is false
   std::string on_kill;             // the same in words, and what is too rare to be tested

@@ -220,6 +220,7 @@ TEST_P(PipeProcesses, ReturnALargeObject) {
 }
 
 TEST_P(PipeProcesses, GoOnWithAnEndThatAnotherProcessHasUsed) {
+  if (!traits().passes_on) GTEST_SKIP() << "the first process that uses a side is the only one";
   auto [receiver, sender] = one_way();
   for (int i = 0; i < 4; ++i) sender.send(i);
   sender.close();

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+// An nng socket as message_socket.h wants it. nng aborts in every process that was forked by one
+// that has used it, so each process loads a copy of the library for itself, from memory, with
+// variables of its own.
+#pragma once
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <nng/nng.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "impl/os/error.h"
+#include "impl/os/message_socket.h"
+#include "impl/os/per_process.h"
+#include "impl/os/unique_fd.h"
+#include "impl/os/unique_name.h"
+
+namespace ipc {
+
+// The functions of this process's copy.
+struct NngLibrary {
+  static const NngLibrary& here();  // throws std::system_error
+  static std::optional<std::string> why_unavailable();
+
+  int (*pair0_open)(nng_socket*);
+  int (*push0_open)(nng_socket*);
+  int (*pull0_open)(nng_socket*);
+  decltype(&nng_close) close;
+  decltype(&nng_dial) dial;
+  decltype(&nng_listen) listen;
+  decltype(&nng_socket_set_int) set_int;
+  decltype(&nng_socket_set_size) set_size;
+  decltype(&nng_socket_set_ms) set_ms;
+  decltype(&nng_sendmsg) sendmsg;
+  decltype(&nng_recvmsg) recvmsg;
+  decltype(&nng_recv_aio) recv_aio;
+  decltype(&nng_aio_alloc) aio_alloc;
+  decltype(&nng_aio_free) aio_free;
+  decltype(&nng_aio_set_timeout) aio_set_timeout;
+  decltype(&nng_aio_wait) aio_wait;
+  decltype(&nng_aio_result) aio_result;
+  decltype(&nng_aio_get_msg) aio_get_msg;
+  decltype(&nng_msg_alloc) msg_alloc;
+  decltype(&nng_msg_free) msg_free;
+  decltype(&nng_msg_body) msg_body;
+  decltype(&nng_msg_len) msg_len;
+  decltype(&nng_strerror) strerror;
+
+  // Throws when `code` is not 0. `what` names the call and its object.
+  void check(int code, const std::string& what) const {
+    if (code != 0)
+      throw std::system_error(EIO, std::generic_category(), what + ": " + strerror(code));
+  }
+};
+
+class NngMessage {
+ public:
+  NngMessage() = default;
+  explicit NngMessage(std::size_t size) {
+    if (nng().msg_alloc(&message_, size) != 0) throw std::bad_alloc();
+  }
+  NngMessage(NngMessage&& other) noexcept : message_(std::exchange(other.message_, nullptr)) {}
+  NngMessage& operator=(NngMessage&& other) noexcept {
+    std::swap(message_, other.message_);
+    return *this;
+  }
+  ~NngMessage() {
+    if (message_ != nullptr) nng().msg_free(message_);
+  }
+
+  explicit operator bool() const { return message_ != nullptr; }
+  // REQUIRES: there is one.
+  std::byte* data() { return static_cast<std::byte*>(nng().msg_body(message_)); }
+  std::size_t size() const { return nng().msg_len(message_); }
+
+ private:
+  friend class NngSocket;
+  static const NngLibrary& nng() { return NngLibrary::here(); }
+
+  nng_msg* message_ = nullptr;
+};
+
+class NngSocket {
+ public:
+  using Message = NngMessage;
+  static constexpr std::chrono::milliseconds kUnknown{200};
+  static constexpr std::size_t kMaxMessage = std::numeric_limits<std::int32_t>::max();
+  static constexpr std::uint32_t kMaxSlots = 8192;  // what its buffers may hold
+  static constexpr const char* kNeeds = "Linux, nng";
+
+  // A unix socket with an abstract name, which is gone with the socket.
+  static std::string unique_address() { return "abstract://" + unique_name().substr(1); }
+
+  static std::unique_ptr<NngSocket> dial(Pattern pattern, const std::string& address) {
+    const NngLibrary& nng = NngLibrary::here();
+    std::unique_ptr<NngSocket> made(
+        new NngSocket(nng, pattern == Pattern::pair ? nng.pair0_open : nng.push0_open));
+    made->set(nng.set_int, NNG_OPT_SENDBUF, static_cast<int>(kMaxSlots));
+    made->set(nng.set_ms, NNG_OPT_RECONNMINT, 1);  // until somebody listens
+    made->set(nng.set_ms, NNG_OPT_RECONNMAXT, 20);
+    nng.check(nng.dial(made->socket_, address.c_str(), nullptr, NNG_FLAG_NONBLOCK), address);
+    return made;
+  }
+
+  static std::unique_ptr<NngSocket> listen(Pattern pattern, const std::string& address) {
+    const NngLibrary& nng = NngLibrary::here();
+    const bool is_pair = pattern == Pattern::pair;
+    std::unique_ptr<NngSocket> made(new NngSocket(nng, is_pair ? nng.pair0_open : nng.pull0_open));
+    if (is_pair) made->set(nng.set_int, NNG_OPT_RECVBUF, static_cast<int>(kMaxSlots));
+    made->set(nng.set_size, NNG_OPT_RECVMAXSZ, std::size_t{0});  // no limit
+    nng.check(nng.aio_alloc(&made->aio_, nullptr, nullptr), "nng_aio_alloc");
+    const int code = nng.listen(made->socket_, address.c_str(), nullptr, 0);
+    if (code == NNG_EADDRINUSE) return nullptr;
+    nng.check(code, address);
+    return made;
+  }
+
+  ~NngSocket() {
+    nng_.close(socket_);
+    if (aio_ != nullptr) nng_.aio_free(aio_);
+  }
+  NngSocket(const NngSocket&) = delete;
+  NngSocket& operator=(const NngSocket&) = delete;
+
+  // Waits only when more than kMaxSlots are on their way.
+  Status send(Message& message) {
+    if (nng_.sendmsg(socket_, message.message_, 0) != 0) return Status::system_error;
+    message.message_ = nullptr;
+    return Status::ok;
+  }
+  bool take(Message& message) {
+    if (!has_message()) return false;
+    message = std::exchange(next_, Message());
+    return true;
+  }
+  bool has_message() {
+    return next_ || nng_.recvmsg(socket_, &next_.message_, NNG_FLAG_NONBLOCK) == 0;
+  }
+  // In slices: NNG_OPT_RECVFD would leave two descriptors behind for each socket.
+  bool wait(int end_fd, Deadline deadline) {
+    if (next_) return false;
+    const timespec left = deadline.within(kSlice).remaining();
+    nng_.aio_set_timeout(aio_, static_cast<nng_duration>(left.tv_nsec / 1'000'000 + 1));
+    nng_.recv_aio(socket_, aio_);
+    nng_.aio_wait(aio_);
+    if (nng_.aio_result(aio_) == 0) {
+      next_.message_ = nng_.aio_get_msg(aio_);
+      return false;
+    }
+    return end_fd >= 0 && poll_until(end_fd, POLLIN, Deadline::now()) > 0;
+  }
+  // nng does not tell what is written: who dialled waits kUnknown first.
+  void finish(Deadline) {}
+
+ private:
+  NngSocket(const NngLibrary& nng, int (*open)(nng_socket*)) : nng_(nng) {
+    nng_.check(open(&socket_), "nng socket");
+  }
+  template <class Set, class Value>
+  void set(Set set_option, const char* option, Value value) {
+    nng_.check(set_option(socket_, option, value), option);
+  }
+
+  static constexpr std::chrono::milliseconds kSlice{10};
+
+  const NngLibrary& nng_;
+  nng_socket socket_ = NNG_SOCKET_INITIALIZER;
+  nng_aio* aio_ = nullptr;  // of one who listens
+  Message next_;            // what has come
+};
+
+static_assert(MessageSocket<NngSocket>);
+
+// ---- Loading
+
+namespace nng_detail {
+
+inline constexpr const char* kFile = "libnng.so.1";
+
+[[noreturn]] inline void throw_dl(const std::string& what) {
+  const char* const reason = dlerror();
+  throw std::system_error(ENOEXEC, std::generic_category(),
+                          what + ": " + (reason == nullptr ? "no reason given" : reason));
+}
+
+// Where the system has the library. It is not used, so that nng takes no notice of this process.
+// Asked once, before there are copies, which answer to the same name.
+inline const std::string& path_of_library() {
+  static const std::string path = [] {
+    void* const library = dlopen(kFile, RTLD_LAZY | RTLD_LOCAL);
+    link_map* map = nullptr;
+    if (library == nullptr || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) throw_dl(kFile);
+    std::string name = map->l_name;
+    dlclose(library);
+    return name;
+  }();
+  return path;
+}
+
+// The dynamic linker takes files of different names and inodes for different libraries.
+inline void* load_copy() {
+  const std::string& path = path_of_library();
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw_errno(path);
+  const UniqueFd copy(memfd_create("nng", MFD_CLOEXEC));
+  if (!copy) throw_errno("memfd_create");
+  for (ssize_t sent = 1; sent != 0;) {
+    sent = sendfile(copy.get(), file.get(), nullptr, std::size_t{1} << 30);
+    if (sent < 0) throw_errno("copy of " + path);
+  }
+  const std::string name =
+      "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(copy.get());
+  void* const library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) throw_dl(name);
+  return library;
+}
+
+template <class Function>
+void find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  if (function == nullptr) throw_dl(name);
+}
+
+inline NngLibrary load() {
+  void* const library = load_copy();
+  NngLibrary nng;
+  find(library, "nng_pair0_open", nng.pair0_open);
+  find(library, "nng_push0_open", nng.push0_open);
+  find(library, "nng_pull0_open", nng.pull0_open);
+  find(library, "nng_close", nng.close);
+  find(library, "nng_dial", nng.dial);
+  find(library, "nng_listen", nng.listen);
+  find(library, "nng_socket_set_int", nng.set_int);
+  find(library, "nng_socket_set_size", nng.set_size);
+  find(library, "nng_socket_set_ms", nng.set_ms);
+  find(library, "nng_recv_aio", nng.recv_aio);
+  find(library, "nng_aio_alloc", nng.aio_alloc);
+  find(library, "nng_aio_free", nng.aio_free);
+  find(library, "nng_aio_set_timeout", nng.aio_set_timeout);
+  find(library, "nng_aio_wait", nng.aio_wait);
+  find(library, "nng_aio_result", nng.aio_result);
+  find(library, "nng_aio_get_msg", nng.aio_get_msg);
+  find(library, "nng_sendmsg", nng.sendmsg);
+  find(library, "nng_recvmsg", nng.recvmsg);
+  find(library, "nng_msg_alloc", nng.msg_alloc);
+  find(library, "nng_msg_free", nng.msg_free);
+  find(library, "nng_msg_body", nng.msg_body);
+  find(library, "nng_msg_len", nng.msg_len);
+  find(library, "nng_strerror", nng.strerror);
+  return nng;
+}
+
+struct Loaded {
+  std::once_flag once;
+  NngLibrary library;
+};
+
+}  // namespace nng_detail
+
+inline const NngLibrary& NngLibrary::here() {
+  static auto* const copies = new PerProcess<nng_detail::Loaded>;  // for threads until the end
+  nng_detail::Loaded& mine = copies->get();
+  std::call_once(mine.once, [&] { mine.library = nng_detail::load(); });
+  return mine.library;
+}
+
+inline std::optional<std::string> NngLibrary::why_unavailable() {
+  try {
+    nng_detail::path_of_library();
+    return std::nullopt;
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace ipc

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// A queue over the push and pull sockets of a message library, with a broker between producers and
+// consumers: a helper process that takes what is put at once and keeps it.
+//
+// A consumer asks the broker for each message, over a push socket of its own, and is answered over
+// a pull socket of its own. (A push socket that is connected to several consumers sends ahead: what
+// one of them has read, or was sent, no other can get any more, so that a consumer that takes a
+// break or is killed would keep what belongs to all.) It asks only when it has taken one of the
+// broker's items from a semaphore in shared memory, so there is an answer, and deadlines are the
+// semaphore's. Another counts the slots of those who put.
+#pragma once
+
+#include <atomic>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "impl/os/mapping.h"
+#include "impl/os/message_socket.h"
+#include "impl/queue/backend.h"
+#include "impl/sync/semaphore.h"
+
+namespace ipc {
+
+template <MessageSocket Socket>
+class BrokeredQueue {
+  using Message = typename Socket::Message;
+
+  // What all processes know.
+  struct Shown {
+    explicit Shown(std::uint32_t most) : slots(most), items(0) {}
+    Semaphore slots;  // free ones
+    Semaphore items;  // that the broker has and nobody has claimed
+    std::atomic<std::uint32_t> sent{0};
+    std::atomic<std::uint32_t> arrived{0};  // at the broker, of those
+  };
+
+  struct Common {
+    explicit Common(std::uint32_t most) : slots(most), shown(most) {}
+    const std::uint32_t slots;
+    const std::string broker = Socket::unique_address();
+    Shared<Shown> shown;
+  };
+
+  // The first byte of what goes to the broker; what it sends is always an item.
+  enum class Kind : std::uint8_t {
+    item,  // the rest is the message
+    get,   // the rest is where to send an item
+    bye,   // the rest is where never to send one again
+  };
+  static Message message_of(Kind kind, std::span<const std::byte> rest) {
+    Message message(1 + rest.size());
+    auto* const bytes = static_cast<std::byte*>(static_cast<void*>(message.data()));
+    *bytes = static_cast<std::byte>(kind);
+    if (!rest.empty()) std::memcpy(bytes + 1, rest.data(), rest.size());
+    return message;
+  }
+  static Kind kind_of(Message& message) {
+    return *static_cast<Kind*>(static_cast<void*>(message.data()));
+  }
+  static std::span<const std::byte> rest_of(Message& message) {
+    return {static_cast<const std::byte*>(static_cast<void*>(message.data())) + 1,
+            message.size() - 1};
+  }
+
+  // The helper.
+  class Broker {
+   public:
+    explicit Broker(Common& common)
+        : common_(common), socket_(Socket::listen(Pattern::push_pull, common.broker)) {}
+
+    [[noreturn]] void run() {
+      for (;;) {
+        Message message;
+        if (!socket_->take(message)) {
+          socket_->wait(-1, Deadline::never());
+        } else if (kind_of(message) == Kind::item) {
+          items_.push_back(std::move(message));
+          common_.shown->arrived.fetch_add(1, std::memory_order_relaxed);
+          common_.shown->items.release();
+        } else {
+          const std::span<const std::byte> address = rest_of(message);
+          answer(kind_of(message), {reinterpret_cast<const char*>(address.data()), address.size()});
+        }
+      }
+    }
+
+   private:
+    void answer(Kind kind, const std::string& address) {
+      if (kind == Kind::bye) {
+        consumers_.erase(address);
+        return;
+      }
+      std::unique_ptr<Socket>& consumer = consumers_[address];
+      if (!consumer) consumer = Socket::dial(Pattern::push_pull, address);
+      consumer->send(items_.front());
+      items_.pop_front();
+    }
+
+    Common& common_;
+    const std::unique_ptr<Socket> socket_;
+    std::deque<Message> items_;
+    std::map<std::string, std::unique_ptr<Socket>> consumers_;
+  };
+
+ public:
+  // Its threads take turns, at each end of the queue.
+  class End {
+   public:
+    explicit End(std::shared_ptr<Common> common) : common_(std::move(common)) {}
+    ~End() {
+      if (!abandoned_) flush(Deadline::after(kPatience));
+      if (!answers_) return;
+      ask(Kind::bye);
+      asks_->finish(Deadline::after(kPatience));
+    }
+    End(const End&) = delete;
+    End& operator=(const End&) = delete;
+
+    Status send(std::span<const std::byte> message) {
+      return send_until(message, Deadline::never());
+    }
+    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
+
+    Status send_until(std::span<const std::byte> message, Deadline deadline) {
+      if (message.size() > Socket::kMaxMessage) return Status::too_big;
+      if (!common_->shown->slots.acquire(deadline)) return Status::timed_out;
+      std::lock_guard turn(putting_);
+      if (!puts_) puts_ = Socket::dial(Pattern::push_pull, common_->broker);
+      Message copy = message_of(Kind::item, message);
+      common_->shown->sent.fetch_add(1, std::memory_order_relaxed);
+      return puts_->send(copy);
+    }
+
+    Status receive_until(Buffer& message, Deadline deadline) {
+      if (!common_->shown->items.acquire(deadline)) return Status::timed_out;
+      Message item;
+      {
+        std::lock_guard turn(getting_);
+        if (!answers_) {
+          answers_ = Socket::listen(Pattern::push_pull, my_address_);
+          asks_ = Socket::dial(Pattern::push_pull, common_->broker);
+        }
+        if (const Status status = ask(Kind::get); status != Status::ok) return status;
+        while (!answers_->take(item)) answers_->wait(-1, Deadline::never());
+      }
+      common_->shown->slots.release(common_->slots);
+      const std::span<const std::byte> bytes = rest_of(item);
+      message.resize(bytes.size());
+      if (!bytes.empty()) std::memcpy(message.data(), bytes.data(), bytes.size());
+      return Status::ok;
+    }
+
+    Status ready(Deadline deadline) {
+      Semaphore& items = common_->shown->items;
+      if (!items.acquire(deadline)) return Status::timed_out;
+      items.release();
+      return Status::ok;
+    }
+
+    Status flush(Deadline deadline) {
+      std::lock_guard turn(putting_);
+      if (!puts_) return Status::ok;
+      // The broker always listens, so that what was sent is written soon.
+      wait_until_written<Socket>(deadline,
+                                 [this] { return common_->shown->sent - common_->shown->arrived; });
+      puts_->finish(deadline);
+      puts_.reset();
+      return Status::ok;
+    }
+    void abandon_unsent() { abandoned_ = true; }
+
+   private:
+    static constexpr std::chrono::seconds kPatience{5};
+
+    Status ask(Kind kind) {
+      Message message = message_of(kind, std::as_bytes(std::span(my_address_)));
+      return asks_->send(message);
+    }
+
+    const std::shared_ptr<Common> common_;
+    const std::string my_address_ = Socket::unique_address();
+    std::atomic<bool> abandoned_{false};
+    std::mutex putting_;
+    std::unique_ptr<Socket> puts_;
+    std::mutex getting_;
+    std::unique_ptr<Socket> answers_;
+    std::unique_ptr<Socket> asks_;
+  };
+
+  explicit BrokeredQueue(const QueueOptions& options)
+      : common_(std::make_shared<Common>(options.max_items == 0 ? Semaphore::kMax
+                                                                : options.max_items)) {}
+  std::unique_ptr<End> open() { return std::make_unique<End>(common_); }
+  std::size_t capacity_bytes() const { return 0; }
+  std::uint32_t size() const { return common_->slots - common_->shown->slots.value(); }
+  void serve() { Broker(*common_).run(); }
+
+ private:
+  std::shared_ptr<Common> common_;
+};
+
+// What the traits of such queues have in common.
+template <MessageSocket Socket>
+Traits brokered_queue_traits(std::string summary, std::string source) {
+  return {.summary = std::move(summary),
+          .source = std::move(source),
+          .wait_class = WaitClass::block,
+          .max_message = Socket::kMaxMessage,
+          .capacity = CapacityUnit::items,
+          .producers = kMany,
+          .consumers = kMany,
+          .order = "first in, first out of each producer",
+          .waitable = Waitable::slices,
+          .survives_kill = false,
+          .killed = {AfterKill::nothing, AfterKill::loss, AfterKill::nothing},
+          .on_kill =
+              "nothing while it waits or between calls; what the killed one's library had "
+              "not written, and a message on its way to it, are lost and their slots stay "
+              "taken; all wait for ever if the broker is killed",
+          .needs = Socket::kNeeds};
+}
+
+}  // namespace ipc
