@@ -12,13 +12,13 @@ import fcntl
 import os
 from collections.abc import Callable
 
+# A queue of one item is a rendezvous, which nobody asks for who has large messages.
+FEWEST_ITEMS = 16
+
 # What impl/driver/traits.h has, in its order.
-FEWEST_ITEMS = (
-    16  # a queue of one item is a rendezvous, which nobody asks for who has large messages
-)
 TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "unsized_message")
-TRAITS += ("capacity", "producers", "consumers", "order", "waitable", "survives_kill", "killed")
-TRAITS += ("on_kill", "leftovers", "needs", "transports")
+TRAITS += ("capacity", "producers", "consumers", "order", "waitable", "passes_on")
+TRAITS += ("survives_kill", "killed", "on_kill", "leftovers", "needs", "transports")
 
 # What sends, what receives; None in a role that does not.
 Ends = tuple[Callable | None, Callable | None]
@@ -35,6 +35,7 @@ class Backend:
     max_message = 2**63 - 1  # the framing has 8 bytes for a length, signed
     unsized_message = 0  # the same
     producers = consumers = 1
+    passes_on = True
     survives_kill = True
     killed: dict[str, str] = {}  # what the others notice, by what the process was doing
     leftovers = "none"

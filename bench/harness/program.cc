@@ -76,6 +76,7 @@ void print_list(const std::string& executable, const std::vector<Series>& all) {
                                       {"consumers", traits.consumers},
                                       {"order", traits.order},
                                       {"waitable", to_string(traits.waitable)},
+                                      {"passes_on", traits.passes_on},
                                       {"survives_kill", traits.survives_kill},
                                       {"killed",
                                        {{"idle", to_string(traits.killed.idle)},

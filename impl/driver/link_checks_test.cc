@@ -65,7 +65,7 @@ void expect_timeout(const char* what, Call&& call) {
 // ---- Messages
 
 void check_order(const Subject& subject) {
-  constexpr std::uint32_t kEach = 10'000;
+  constexpr std::uint32_t kEach = 4'000;
   constexpr std::size_t kMarker = 16;  // a size that says: this was all
   for (const Calls calls : kBothCalls) {
     Tally tally(1, kEach);

@@ -9,6 +9,7 @@
 #include <link.h>
 #include <nng/nng.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "impl/os/error.h"
@@ -54,8 +56,6 @@ struct NngLibrary {
   decltype(&nng_recv_aio) recv_aio;
   decltype(&nng_aio_alloc) aio_alloc;
   decltype(&nng_aio_free) aio_free;
-  decltype(&nng_aio_set_timeout) aio_set_timeout;
-  decltype(&nng_aio_wait) aio_wait;
   decltype(&nng_aio_result) aio_result;
   decltype(&nng_aio_get_msg) aio_get_msg;
   decltype(&nng_msg_alloc) msg_alloc;
@@ -126,16 +126,18 @@ class NngSocket {
     std::unique_ptr<NngSocket> made(new NngSocket(nng, is_pair ? nng.pair0_open : nng.pull0_open));
     if (is_pair) made->set(nng.set_int, NNG_OPT_RECVBUF, static_cast<int>(kMaxSlots));
     made->set(nng.set_size, NNG_OPT_RECVMAXSZ, std::size_t{0});  // no limit
-    nng.check(nng.aio_alloc(&made->aio_, nullptr, nullptr), "nng_aio_alloc");
+    made->arrival_ = std::make_unique<Arrival>(nng);
     const int code = nng.listen(made->socket_, address.c_str(), nullptr, 0);
     if (code == NNG_EADDRINUSE) return nullptr;
     nng.check(code, address);
     return made;
   }
 
+  // nng_close hangs at times (nng issue 1543): nobody waits for it.
   ~NngSocket() {
-    nng_.close(socket_);
-    if (aio_ != nullptr) nng_.aio_free(aio_);
+    std::thread([&nng = nng_, socket = socket_, arrival = std::move(arrival_)] {
+      nng.close(socket);
+    }).detach();
   }
   NngSocket(const NngSocket&) = delete;
   NngSocket& operator=(const NngSocket&) = delete;
@@ -152,25 +154,56 @@ class NngSocket {
     return true;
   }
   bool has_message() {
-    return next_ || nng_.recvmsg(socket_, &next_.message_, NNG_FLAG_NONBLOCK) == 0;
+    if (next_) return true;
+    if (arrival_->awaited) {
+      if (!arrival_->came(Deadline::now())) return false;
+      next_.message_ = arrival_->message();
+      if (next_) return true;
+    }
+    return nng_.recvmsg(socket_, &next_.message_, NNG_FLAG_NONBLOCK) == 0;
   }
-  // In slices: NNG_OPT_RECVFD would leave two descriptors behind for each socket.
+  // Not by NNG_OPT_RECVFD, which leaves two descriptors behind for each socket.
   bool wait(int end_fd, Deadline deadline) {
     if (next_) return false;
-    const timespec left = deadline.within(kSlice).remaining();
-    nng_.aio_set_timeout(aio_, static_cast<nng_duration>(left.tv_nsec / 1'000'000 + 1));
-    nng_.recv_aio(socket_, aio_);
-    nng_.aio_wait(aio_);
-    if (nng_.aio_result(aio_) == 0) {
-      next_.message_ = nng_.aio_get_msg(aio_);
-      return false;
-    }
-    return end_fd >= 0 && poll_until(end_fd, POLLIN, Deadline::now()) > 0;
+    if (!std::exchange(arrival_->awaited, true)) nng_.recv_aio(socket_, arrival_->aio);
+    pollfd entries[] = {{arrival_->bell.get(), POLLIN, 0}, {end_fd, POLLIN, 0}};
+    timespec left{};
+    if (!deadline.is_never()) left = deadline.remaining();
+    return ppoll(entries, 2, deadline.is_never() ? nullptr : &left, nullptr) > 0 &&
+           entries[1].revents != 0;
   }
   // nng does not tell what is written: who dialled waits kUnknown first.
   void finish(Deadline) {}
 
  private:
+  // A message that a thread of nng receives, and rings for.
+  struct Arrival {
+    explicit Arrival(const NngLibrary& library) : nng(library), bell(eventfd(0, EFD_CLOEXEC)) {
+      if (!bell) throw_errno("eventfd");
+      const auto ring = [](void* self) {
+        eventfd_write(static_cast<Arrival*>(self)->bell.get(), 1);
+      };
+      nng.check(nng.aio_alloc(&aio, ring, this), "nng_aio_alloc");
+    }
+    ~Arrival() { nng.aio_free(aio); }
+    Arrival(const Arrival&) = delete;
+    Arrival& operator=(const Arrival&) = delete;
+
+    bool came(Deadline deadline) const { return poll_until(bell.get(), POLLIN, deadline) > 0; }
+    // Nothing when the socket was closed. REQUIRES: it came.
+    nng_msg* message() {
+      eventfd_t rings;
+      eventfd_read(bell.get(), &rings);
+      awaited = false;
+      return nng.aio_result(aio) == 0 ? nng.aio_get_msg(aio) : nullptr;
+    }
+
+    const NngLibrary& nng;
+    const UniqueFd bell;
+    nng_aio* aio = nullptr;
+    bool awaited = false;
+  };
+
   NngSocket(const NngLibrary& nng, int (*open)(nng_socket*)) : nng_(nng) {
     nng_.check(open(&socket_), "nng socket");
   }
@@ -179,12 +212,10 @@ class NngSocket {
     nng_.check(set_option(socket_, option, value), option);
   }
 
-  static constexpr std::chrono::milliseconds kSlice{10};
-
   const NngLibrary& nng_;
   nng_socket socket_ = NNG_SOCKET_INITIALIZER;
-  nng_aio* aio_ = nullptr;  // of one who listens
-  Message next_;            // what has come
+  std::unique_ptr<Arrival> arrival_;  // of one who listens
+  Message next_;                      // what has come
 };
 
 static_assert(MessageSocket<NngSocket>);
@@ -254,8 +285,6 @@ inline NngLibrary load() {
   find(library, "nng_recv_aio", nng.recv_aio);
   find(library, "nng_aio_alloc", nng.aio_alloc);
   find(library, "nng_aio_free", nng.aio_free);
-  find(library, "nng_aio_set_timeout", nng.aio_set_timeout);
-  find(library, "nng_aio_wait", nng.aio_wait);
   find(library, "nng_aio_result", nng.aio_result);
   find(library, "nng_aio_get_msg", nng.aio_get_msg);
   find(library, "nng_sendmsg", nng.sendmsg);

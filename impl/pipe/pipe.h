@@ -3,8 +3,9 @@
 //
 //   auto [a, b] = ipc::Pipe();             // both ends send and receive
 //   ipc::Process child{[&] {
-//     a.close();                           // else the child itself would keep b from ever seeing
-//     the end b.send(Object::list({42, Object(), "hello"}));
+//     a.close();  // else b would never see the end: the child would hold a itself
+//
+//     b.send(Object::list({42, Object(), "hello"}));
 //   }};
 //   child.start();
 //   b.close();

@@ -249,7 +249,7 @@ def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least
     x_values, y_values = (over, under) if item.metric.better == "higher" else (under, over)
     ratio = paired_ratio(over, under, confidence)
     if claim.same:
-        result = judge_same(ratio, least)
+        result = judge_same(ratio, claim.margin, least, control=not claim.pairs)
     else:
         logs = log_ratios(over, under)
         result = judge_cell(logs, ratio, claim.margin, confidence, least)

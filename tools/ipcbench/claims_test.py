@@ -291,6 +291,20 @@ def test_two_series_that_should_be_equal_are_and_taint_nothing_when_they_are_not
     assert (verdict.outcome, verdict.notes) == ("fails", [])
 
 
+def test_noise_proves_no_equality(tmp_path):
+    os_pipe, fifo = (rtt("pipe", name, codec="") for name in ("os_pipe", "fifo"))
+    values = {os_pipe: around(1e4, sigma=0.3), fifo: around(1e4, seed=5, sigma=0.3)}
+    assert only(judge(tmp_path, values)).outcome == "undecided"
+
+
+def test_a_small_difference_is_equality_but_not_of_a_series_with_itself(tmp_path):
+    os_pipe, fifo = (rtt("pipe", name, codec="") for name in ("os_pipe", "fifo"))
+    near, nearly = around(1e4, sigma=0.002), around(1.03e4, seed=5, sigma=0.002)
+    assert only(judge(tmp_path, {os_pipe: near, fifo: nearly})).outcome == "holds"
+    itself = {f"{os_pipe} a": near, f"{os_pipe} b": nearly}
+    assert only(judge(tmp_path / "other", itself)).outcome == "fails"
+
+
 def test_an_aa_pair_that_differs_taints_every_verdict(tmp_path):
     name = rtt("pipe", "os_pipe", codec="")
     values = {f"{name} a": around(1e4), f"{name} b": around(1.3e4, seed=5)}

@@ -16,6 +16,7 @@ from .series import FLOOR, PLACEMENTS
 
 DEFAULT_BYTES = 64
 PAYLOADS = ("bytes", "objects")  # never compared with each other: panels of their own
+MOST = 6  # backends of a family that lines can be told apart of
 BEYOND = 10  # a percentile needs so many samples beyond it: p99 1000, p99.9 10000, p99.99 100000
 
 
@@ -39,6 +40,11 @@ class Point:
     x_floor: float | None
 
     @property
+    def kind(self) -> str:
+        """What a panel shows: 'pipe: bytes'."""
+        return f"{self.backend[0]}: {self.payload}"
+
+    @property
     def control(self) -> bool:
         return self.backend[1] == style.CONTROL
 
@@ -60,6 +66,7 @@ class Data:
     """What all figures share."""
 
     points: list[Point]
+    shown: set[style.Backend]  # those with a look of their own in figures with many lines
     floors: dict[str, float]  # series name -> median, ns
     looks: dict[style.Backend, style.Look]
     conditions: str
@@ -88,16 +95,41 @@ def point(row: Mapping[str, Any]) -> Point | None:
     )
 
 
+def kinds_of(points: Iterable[Point]) -> list[str]:
+    """The kinds that occur, in fixed order."""
+    found = {(p.backend[0], PAYLOADS.index(p.payload), p.kind) for p in points}
+    return [kind for _, _, kind in sorted(found)]
+
+
 def panels_of(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
-    """The points by (payload, placement): all combinations of those that occur, in fixed order."""
+    """The points by (kind, placement): all combinations of those that occur, in fixed order."""
     points = list(points)
-    payloads = [name for name in PAYLOADS if any(p.payload == name for p in points)]
     placements = [name for name in PLACEMENTS if any(p.placement == name for p in points)]
     return {
-        (payload, place): [p for p in points if (p.payload, p.placement) == (payload, place)]
-        for payload in payloads
+        (kind, place): [p for p in points if (p.kind, p.placement) == (kind, place)]
+        for kind in kinds_of(points)
         for place in placements
     }
+
+
+def best(points: Iterable[Point]) -> set[style.Backend]:
+    """Null, CPython's own, and of each family the MOST that are best on the average of all cells."""
+    cells: dict[tuple, list[Point]] = {}
+    chosen = set()
+    for p in points:
+        if p.control or style.is_cpython(p.backend):
+            chosen.add(p.backend)
+        else:
+            cells.setdefault((p.kind, p.metric, p.placement, p.bytes, p.peers), []).append(p)
+    ranks: dict[style.Backend, list[int]] = {}
+    for members in cells.values():
+        sign = 1 if members[0].metric == "latency" else -1
+        for rank, p in enumerate(sorted(members, key=lambda p: sign * p.median)):
+            ranks.setdefault(p.backend, []).append(rank)
+    for family in {backend[0] for backend in ranks}:
+        own = [backend for backend in ranks if backend[0] == family]
+        chosen |= set(sorted(own, key=lambda b: (np.mean(ranks[b]), b))[:MOST])
+    return chosen
 
 
 def quantiles(rows: Sequence[Mapping[str, Any]], q: np.ndarray) -> np.ndarray:
@@ -129,5 +161,6 @@ def read(run: RunDir, size: int | None = None) -> Data:
         size = min(sizes, key=lambda n: abs(np.log(n / DEFAULT_BYTES)), default=DEFAULT_BYTES)
     floors = {r["series"]: r["median"] for r in rows if r["question"] == FLOOR and r.get("median")}
     conditions = style.conditions(run.environment(), plan, runs, rows)
-    looks = style.looks(p.backend for p in points)
-    return Data(points, floors, looks, conditions, size, run.histograms())
+    shown = best(points)
+    looks = style.looks({p.backend for p in points} - shown) | style.looks(shown)
+    return Data(points, shown, floors, looks, conditions, size, run.histograms())

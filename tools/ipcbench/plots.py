@@ -20,8 +20,10 @@ from .plot_data import (
     BEYOND,
     PAYLOADS,
     Data,
+    MOST,
     Nothing,
     Point,
+    kinds_of,
     panels_of,
     point,
     quantiles,
@@ -34,7 +36,7 @@ WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
 POINTS = (
-    "Points: median over process runs; bars: its 95 % interval by order statistics, "
+    "Points: median over process runs; bars: its interval of at least 95 % by order statistics, "
     "from 6 runs on."
 )
 
@@ -42,16 +44,18 @@ POINTS = (
 def sheet_of(
     title: str, data: Data, note: str, points: Sequence[Point], floors: Sequence[tuple] = ()
 ) -> tuple[style.Sheet, Iterator[tuple[Axes, tuple[str, str], list[Point]]]]:
-    """A sheet with a row a payload and a column a placement; (panel, key, points) of each panel.
+    """A sheet with a row a kind and a column a placement; (panel, key, points) of each panel.
 
-    With a single placement the payloads stand side by side.
+    With a single placement the kinds stand side by side.
     """
     groups = panels_of(points)
     columns = len({place for _, place in groups})
     rows = len(groups) // columns if columns > 1 else 1
-    legend = style.backend_groups(data.looks, (p.backend for p in points))
-    if floors:
-        legend.append(style.Group("Floor (limit of this machine)", list(floors)))
+    backends = {p.backend for p in points}
+    legend = style.backend_groups(data.looks, backends & data.shown)
+    others = [("other backends", style.rest_line())] if backends - data.shown else []
+    if floors or others:
+        legend.append(style.Group("Bare operations" if floors else "", [*floors, *others]))
     sheet = style.Sheet(
         title,
         [3.2 if rows == 1 else 2.6] * rows,
@@ -61,8 +65,8 @@ def sheet_of(
         share_y=columns > 1,
     )
     flat = [ax for row in sheet.panels for ax in row]
-    for ax, ((payload, place), members) in zip(flat, groups.items()):
-        ax.set_title(f"{payload}, {place} ({WHERE[place]})", loc="left")
+    for ax, ((kind, place), members) in zip(flat, groups.items()):
+        ax.set_title(f"{kind}, {place} ({WHERE[place]})", loc="left")
         ax.set_yscale("log")
         if not members:
             style.absent(ax)
@@ -77,9 +81,12 @@ def whiskers(points: Sequence[Point]) -> np.ndarray:
 
 
 def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
-    """A line with intervals for each backend, the control underneath."""
+    """A line with intervals for each backend that is shown, the control underneath; grey ones for the others."""
     for backend in sorted({p.backend for p in points}, key=lambda b: (b[1] != style.CONTROL, b)):
         members = sorted((p for p in points if p.backend == backend), key=x)
+        if backend not in data.shown:
+            ax.plot([x(p) for p in members], [p.median for p in members], **style.rest_line())
+            continue
         ax.errorbar(
             [x(p) for p in members],
             [p.median for p in members],
@@ -110,8 +117,8 @@ def by_size(
         raise Nothing("needs two message sizes")
     scales: dict[str, tuple[float, float]] = {}
     floors: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for payload in PAYLOADS:
-        row = {key: members for key, members in panels_of(points).items() if key[0] == payload}
+    for kind in kinds_of(points):
+        row = {key: members for key, members in panels_of(points).items() if key[0] == kind}
         members = sum(row.values(), [])
         members = [p for p in members if not p.control] or members
         values = [end for p in members for end in p.ends] or [1.0]
@@ -120,16 +127,18 @@ def by_size(
             known = floor(data, key[1], sizes).items()
             floors[key] = {k: v for k, v in known if near[0] < min(v) and max(v) < near[1]}
             values += sum(floors[key].values(), [])
-        scales[payload] = (min(values) / 1.6, max(values) * 1.6)
-    inside = {
-        (p.backend, p.payload)
+        scales[kind] = (min(values) / 1.6, max(values) * 1.6)
+    outside = {
+        (p.backend, p.kind)
         for p in points
-        if not p.control or scales[p.payload][0] < p.median < scales[p.payload][1]
+        if p.control and not scales[p.kind][0] < p.median < scales[p.kind][1]
     }
-    points = [p for p in points if (p.backend, p.payload) in inside]
+    points = [p for p in points if (p.backend, p.kind) not in outside]
     names = sorted({name for drawn in floors.values() for name in drawn})
     looks = {name: style.floor_line(i) for i, name in enumerate(names)}
-    note = POINTS + " null and floors far off the scale are not drawn."
+    note = POINTS + " null and bare operations off the scale are not drawn."
+    if any(p.backend not in data.shown for p in points):
+        note += f" Grey: all but the {MOST} of a family that are best over all cells; the ranking has them all."
     sheet, panels = sheet_of(title, data, note, points, list(looks.items()))
     for ax, key, members in panels:
         style.size_axis(ax, sizes)
@@ -137,7 +146,7 @@ def by_size(
         for name, values in floors[key].items():
             ax.plot(sizes, values, **looks[name])
         draw_lines(ax, data, members, lambda p: p.bytes)
-    sheet.label("Message size (bytes)", y, units)
+    sheet.label("Message size", y, units)
     return sheet
 
 
@@ -162,7 +171,7 @@ def latency_by_size(data: Data) -> style.Sheet:
     """p50 of the round trip against message size."""
     title = "Round-trip latency against message size (lower is better)"
     points = [p for p in data.points if p.metric == "latency"]
-    return by_size(data, title, points, "Round trip, p50 (time)", style.TIME, wake_floor)
+    return by_size(data, title, points, "Round trip, p50", style.TIME, wake_floor)
 
 
 def throughput_by_size(data: Data) -> style.Sheet:
@@ -255,7 +264,7 @@ def percentiles(data: Data) -> style.Sheet:
     found = {}
     for name in rows:
         p = point({**parse(name).columns(), "median": 0.0})
-        drawn = p and p.backend in data.looks and not p.control
+        drawn = p and p.backend in data.shown and not p.control
         if drawn and (p.metric, p.bytes) == ("latency", data.size):
             found[p] = list(rows[name].values())
     if not found:
@@ -285,7 +294,7 @@ def percentiles(data: Data) -> style.Sheet:
             runs = [quantiles(run, 1.0 - 1.0 / x) for run in found[p]]
             least, most = np.min(runs, axis=0), np.max(runs, axis=0)
             ax.fill_between(x, least, most, color=line["color"], alpha=0.16, linewidth=0)
-    sheet.label("Percentile of the round trips (%)", "Round trip (time)", style.TIME)
+    sheet.label("Percentile of the round trips (%)", "Round trip", style.TIME)
     return sheet
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What is read from perf, and what the table says of targets met and missed."""
+"""What is read from the instruments of others, and what the tables say of targets met and missed."""
 
 import pytest
 
 from ipcbench import quality
 from ipcbench.launch import ProgramError
 
-PERF_OUTPUT = """# Running 'sched/pipe' benchmark:
+PERF_PIPE = """# Running 'sched/pipe' benchmark:
 # Executed 20000 pipe operations between two processes
 
      Total time: 0.039 [sec]
@@ -14,39 +14,75 @@ PERF_OUTPUT = """# Running 'sched/pipe' benchmark:
        1.997100 usecs/op
          500726 ops/sec
 """
+PERF_MESSAGING = """# Running 'sched/messaging' benchmark:
+# 20 sender and receiver processes per group
+# 1 groups == 40 processes run
+
+     Total time: 0.100 [sec]
+"""
+SOCKPERF = """sockperf: Summary: Round trip is 7.114 usec
+sockperf: Total 139000 observations; each percentile contains 1390.00 observations
+sockperf: ---> percentile 75.000 =    7.205
+sockperf: ---> percentile 50.000 =    6.910
+"""
 
 
-def found(stream=10.0, ping=9.0, ratio=1.02):
+def found(stream=10.0, ping=9.0, ratio=1.02, width=0.01):
     def record(median):
-        return {"median": median, "low": median * 0.9, "high": median * 1.1}
+        return {"median": median, "low": median * (1 - width), "high": median * (1 + width)}
 
+    names = [quality.STREAM, quality.PING, quality.CLOCK]
+    names += [name for i in quality.INSTRUMENTS for name in (i.series, i.name)]
     return {
         "rounds": 12,
-        quality.STREAM: record(stream),
-        quality.PING: record(30.0),
-        quality.CLOCK: record(21.0),
-        quality.PIPE: record(2000.0),
-        quality.PERF: record(1990.0),
+        "times": {name: record(2000.0) for name in names} | {quality.STREAM: record(stream)},
         "ping over clock": record(ping),
-        "pipe to perf": record(ratio),
+        "ratios": {i.name: record(ratio) for i in quality.INSTRUMENTS},
+        "commit": "0123456789ab",
     }
 
 
-def test_perf_output_is_read_in_nanoseconds():
-    assert quality.perf_nanoseconds(PERF_OUTPUT) == pytest.approx(1997.1)
+@pytest.fixture
+def says(monkeypatch):
+    """Has each program print that text."""
+    return lambda text: monkeypatch.setattr(quality, "_output", lambda argv: text)
 
 
-def test_other_output_is_an_error():
-    with pytest.raises(ProgramError, match="no usecs/op"):
-        quality.perf_nanoseconds("perf: command not found")
+def test_perf_output_is_read_in_nanoseconds(says, tmp_path):
+    says(PERF_PIPE)
+    assert quality.perf_pipe(tmp_path, [0, 1]) == pytest.approx(1997.1)
+    says(PERF_MESSAGING)
+    assert quality.perf_messaging(tmp_path, [0, 1]) == pytest.approx(0.1e9 / 200_000)
 
 
-def test_targets_that_are_met_say_so():
-    assert "missed" not in quality.render(found())
+def test_sockperf_output_is_read_in_nanoseconds():
+    number = quality.first_number(r"percentile 50.000 *= *([0-9.]+)", SOCKPERF, "sockperf")
+    assert number == pytest.approx(6.91)
 
 
-@pytest.mark.parametrize(
-    "missed", [{"stream": 12.1}, {"ping": 10.1}, {"ratio": 1.11}, {"ratio": 0.89}]
-)
-def test_every_missed_target_says_so(missed):
+def test_other_output_is_an_error(says, tmp_path):
+    says("perf: command not found")
+    with pytest.raises(ProgramError, match="no .*usecs/op"):
+        quality.perf_pipe(tmp_path, [0, 1])
+
+
+def test_targets_that_are_met_say_so_and_where():
+    page = quality.render(found())
+    assert "missed" not in page and "undecided" not in page
+    assert "(0123456789ab)" in page
+
+
+@pytest.mark.parametrize("missed", [{"stream": 12.5}, {"ping": 10.5}])
+def test_a_missed_target_says_so(missed):
     assert quality.render(found(**missed)).count("**missed**") == 1
+
+
+@pytest.mark.parametrize("ratio", [1.15, 0.85])
+def test_an_instrument_that_differs_says_so(ratio):
+    assert quality.render(found(ratio=ratio)).count("**missed**") == len(quality.INSTRUMENTS)
+
+
+def test_an_interval_across_the_target_decides_nothing():
+    assert quality.render(found(ratio=1.08, width=0.05)).count("undecided") == len(
+        quality.INSTRUMENTS
+    )

@@ -56,8 +56,20 @@ def headline(run: RunDir) -> str:
     """Tables of summary.csv at SIZES: a metric and placement each, a row a backend, bytes and objects apart."""
     plan, environment = run.plan(), run.environment()
     only = f" --only '{plan['only']}'" if plan.get("only") else ""
-    out = []
-    rows = [row for row in run.summary() if row["bytes"] in SIZES]
+    commit = str((environment.get("build") or {}).get("commit") or "")[:12]
+    checkout = f"git checkout {commit} && " if commit else ""
+    noise = "; ".join(environment.get("noise") or []) or "none"
+    out = [
+        f"Median over {plan.get('blocks', 'several')} process runs [its interval of at least 95 %], and how many times "
+        "the bare operation that is (`x`): the wake-ups of a futex for a round trip, copying the bytes once for a message.",
+        f"Machine: {machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
+        f"[{run.path.name}](results/reference/{run.path.name}/), again by "
+        f"`{checkout}tools/run --profile {plan.get('profile', 'full')}{only}`. Its warnings: {noise}.",
+        "",
+        "<details><summary>All backends</summary>",
+        "",
+    ]
+    rows = [row for row in run.summary() if row["bytes"] in SIZES and row["backend"] != "null"]
     for metric, title in METRICS.items():
         for placement, where in PLACEMENTS.items():
             chosen = [
@@ -69,14 +81,7 @@ def headline(run: RunDir) -> str:
             ]
             if chosen:
                 out += [f"**{title} ({placement}: {where})**", "", _headline_table(chosen), ""]
-    out += [
-        f"Median over {plan.get('blocks', 'several')} process runs [its interval of at least 95 %], and how many times "
-        "the floor of this machine that is: the bare wake-ups for a round trip, copying the bytes once for a message.",
-        f"Machine: {machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
-        f"[{run.path.name}](results/reference/{run.path.name}/), again by "
-        f"`tools/run --profile {plan.get('profile', 'full')}{only}`.",
-    ]
-    return "\n".join(out) + "\n"
+    return "\n".join(out) + "\n</details>\n"
 
 
 def _headline_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -120,8 +125,12 @@ def fastest(run: RunDir) -> str:
             cells = [_fastest_cell(here, *column) for column in columns]
             if any(cells):
                 body.append([bytes_text(size), place, *cells])
-    note = "same: both processes on one CPU, cross: on two. In brackets: those whose intervals overlap "
-    return table(head, body) + f"\n\n{note}the fastest one's.\n"
+    note = (
+        "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
+        "same: both processes on one CPU, cross: on two. In square brackets the interval of the median; x: times the bare "
+        "wake-ups or copy; in round brackets the others of the family whose intervals overlap the fastest one's."
+    )
+    return table(head, body) + f"\n\n{note}\n"
 
 
 def _competes(row: Mapping[str, Any]) -> bool:
@@ -154,13 +163,15 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def verdict(run: RunDir) -> str:
-    """The verdicts of the run: a sentence each, below it one for each pair."""
-    out = []
+    """The verdicts of the run: a sentence each; one for each pair folded away."""
+    out, folded = [], []
     for judged in claims.judge(run):
         out += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
+        folded.append(f"- {judged.claim.sentence} ({judged.language or judged.claim.id})")
         for cells in parts(judged):
             turns = "".join(f"; crossover {turn}: {where}" for turn, where in turning(cells))
-            out.append(f"  - {part_title(cells)}{turns}")
+            folded.append(f"  - {part_title(cells)}{turns}")
+    out += ["", "<details><summary>Pair by pair</summary>", "", *folded, "", "</details>"]
     out += [
         "",
         f"[Every cell](results/reference/{run.path.name}/verdicts.md) with its medians, interval and the command that "
@@ -174,16 +185,18 @@ def backends(run: RunDir) -> str:
     listed = run.plan().get("backends")
     if not listed:
         raise ReadmeError(f'{run.path / "plan.json"}: no "backends"; record the run again')
-    head = ["backend", "family", "how", "wait class", "capacity in", "producers x consumers"]
-    head += ["killed: idle / sending / receiving", "in words", "left by a crash", "needs"]
+    head = ["backend", "family", "how", "wait class", "longest message", "capacity in", "order"]
+    head += ["who", "killed: idle / sending / receiving", "in words", "left by a crash", "needs"]
     lines = [
         [
             f"`{backend['name']}`",
             backend["family"],
             backend["summary"],
             backend["wait_class"],
+            _longest(backend["max_message"]),
             backend["capacity"],
-            f"{_many(backend['producers'])} x {_many(backend['consumers'])}",
+            backend["order"],
+            _peers(backend),
             _killed(backend),
             backend["on_kill"],
             backend["leftovers"],
@@ -198,6 +211,18 @@ def backends(run: RunDir) -> str:
 def _killed(backend: Mapping[str, Any]) -> str:
     """What the others notice of a kill in each state; runs of before that was listed have none."""
     return " / ".join((backend.get("killed") or {}).values())
+
+
+def _longest(number: int) -> str:
+    """Frames of 2^31 bytes and more are no limit that anybody meets."""
+    return "any" if number >= 2**31 - 1 else bytes_text(number) if number else "none"
+
+
+def _peers(backend: Mapping[str, Any]) -> str:
+    """Producers x consumers of a queue; who may use a side of a pipe."""
+    if backend["family"] == "pipe":
+        return "any who hold a side" if backend.get("passes_on", True) else "one process a side"
+    return f"{_many(backend['producers'])} x {_many(backend['consumers'])}"
 
 
 def _many(number: int) -> str:

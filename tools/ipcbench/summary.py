@@ -21,6 +21,7 @@ HEADLINES = {
     "throughput": ("messages_per_second", "1/s", True),
     "floor": ("real_time_ns", "ns", False),
 }
+ROUND_TRIP = "p50_ns"  # a floor that times each round trip is compared with latencies, so it has their headline
 
 
 def kind_of(question: str) -> str:
@@ -60,6 +61,8 @@ def summarise(
     for name in dict.fromkeys([*(name for name in order if name in wanted), *measured]):
         series, rows = parse(name), good.get(name, [])
         column, unit, _ = HEADLINES[kind_of(series.question)]
+        if series.question == FLOOR and values(rows, ROUND_TRIP):
+            column = ROUND_TRIP
         numbers = values(rows, column)
         head = {"schema": SCHEMA, "run": runs[0]["run"], "series": name, **series.columns()}
         row = {**head, "metric": column, "unit": unit, "n": len(numbers), "failed": 0}
@@ -87,9 +90,12 @@ def _x_floor(
     """How many times the floor the series takes; None where its floor was not measured in the same run.
 
     Latency stands on the bare wake-up (block) or the bare cache line (spin, adaptive), both full round trips;
-    throughput on copying the bytes once, from another CPU's cache unless both peers share one.
+    throughput on copying the bytes once, from another CPU's cache unless both peers share one. On placement free there
+    is no floor: the scheduler decides from moment to moment which of them it would be.
     """
     if row["backend"] == "null":  # it moves nothing: what it takes is the loops' own cost
+        return None
+    if row["placement"] == "free":
         return None
     kind, placement = kind_of(row["question"]), row["placement"]
     if kind == "latency":
@@ -105,7 +111,7 @@ def _x_floor(
         return None
     if not floor:
         return None
-    bare = values(floor, "p50_ns") if kind == "latency" else []
+    bare = values(floor, ROUND_TRIP) if kind == "latency" else []
     return taken / median(bare or values(floor, "real_time_ns"))
 
 

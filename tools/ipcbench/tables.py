@@ -43,7 +43,7 @@ def digits(value: float) -> str:
     """Three significant digits, never in powers of ten: 0.123, 1.23, 12.3, 123, 1235."""
     if value == 0:
         return "0"
-    for limit, places in ((1, 3), (9.995, 2), (99.95, 1)):
+    for limit, places in ((0.9995, 3), (9.995, 2), (99.95, 1)):
         if abs(value) < limit:
             return f"{value:.{places}f}"
     return f"{value:.0f}"

@@ -82,11 +82,20 @@ def judge_cell(
     return {"verdict": UNDECIDED, "more": None if needed is None else max(1, needed - ratio.n)}
 
 
-def judge_same(ratio: Interval, least: int) -> dict[str, Any]:
-    """The same for a series against itself: holds when the interval contains 1."""
+def judge_same(ratio: Interval, margin: float, least: int, control: bool) -> dict[str, Any]:
+    """The same for two series that should be equal: holds when the whole interval lies inside 1/(1+m) .. 1+m, fails
+    when it lies outside; a `control`, a series against itself, also fails when the interval misses 1.
+    """
     if ratio.low is None or ratio.high is None:
         return {"verdict": NONE, "more": least - ratio.n}
-    return {"verdict": HOLDS if ratio.low <= 1 <= ratio.high else FAILS}
+    bound = 1 + margin
+    if ratio.high < 1 / bound or ratio.low > bound:
+        return {"verdict": FAILS}
+    if control and not ratio.low <= 1 <= ratio.high:
+        return {"verdict": FAILS}
+    if 1 / bound <= ratio.low and ratio.high <= bound:
+        return {"verdict": HOLDS}
+    return {"verdict": UNDECIDED}
 
 
 def outcome(cells: Iterable[Cell]) -> str:

@@ -121,7 +121,8 @@ def _section(
     wrong = 100 * (1 - claim.confidence)
     if claim.same:
         out[-1] += (
-            f" Holds when the interval contains 1. {asked}, so that all of them together have "
+            f" Holds: the whole interval is inside 1/{1 + claim.margin:.4g} to {1 + claim.margin:.4g}. Fails: it is outside"
+            f"{'' if claim.pairs else ', or misses 1'}. {asked}, so that all of them together have "
             f"{100 * claim.confidence:.4g} %; that takes {verdict.least} blocks."
         )
     else:

@@ -33,6 +33,7 @@ LEGEND = (
     "-: no verdict, !: with failed runs. Second line: the interval. verdicts.md has the medians of each cell and the "
     "command that measures it again."
 )
+FORESEEN = 100  # more blocks than these are no forecast
 _MARK = {HOLDS: " holds", FAILS: " fails", UNDECIDED: " ?", NONE: " -"}
 _TAG = {EQUIVALENT: "=", REVERSED: "<", "": ""}
 _STYLE = {HOLDS: "green", FAILS: "red", UNDECIDED: "yellow", NONE: "dim"}
@@ -96,10 +97,18 @@ def _tags(cells: Sequence[Cell]) -> str:
 def _missing(verdict: Verdict) -> str:
     """What the cells without a decision need."""
     out = ""
-    known = [c.more for c in verdict.cells if c.verdict == UNDECIDED and c.more is not None]
+    undecided = [c.more for c in verdict.cells if c.verdict == UNDECIDED]
+    known = [more for more in undecided if more is not None and more <= FORESEEN]
+    near = len(undecided) - len(known)
     if known:
-        out += f"; {_blocks(max(known))} would decide" + (" the rest" if len(known) > 1 else " it")
-    near = sum(c.verdict == UNDECIDED and c.more is None for c in verdict.cells)
+        what = (
+            "it"
+            if len(known) == 1 and not near
+            else f"{len(known)} of them"
+            if near
+            else "the rest"
+        )
+        out += f"; {_blocks(max(known))} would decide {what}"
     if near:
         out += f"; {near} too near the margin to say how many blocks"
     if verdict.count(NONE):
@@ -146,12 +155,18 @@ def interval_text(cell: Cell) -> str:
 def part_title(cells: Sequence[Cell]) -> str:
     """The heading of the cells of one pair and codec: 'os_pipe against pipe_locked, bytes: holds in 2 of 2 cells, ...'."""
     what = ", ".join(part_names(cells[0]))
-    medians = [cell.ratio.median for cell in cells if cell.ratio.median is not None]
     found = outcome(cells)
     text = f"{found} in {_all(len(cells))}" if found in (HOLDS, FAILS) else counts(cells)
+    if "pair" not in cells[0].keys:
+        return f"{what}: {text}" + "".join(
+            f"; `{c.keys['series']}` {ratio_text(c)} [{interval_text(c)}]" for c in cells
+        )
+    medians = [c.ratio.median for c in cells if c.verdict in (HOLDS, FAILS) and c.ratio.median]
     if medians:
         ends = dict.fromkeys((digits(min(medians)), digits(max(medians))))
-        text += f", ratio {' to '.join(ends)}"
+        text += f", ratio {' to '.join(ends)}" + (
+            " where decided" if len(medians) < len(cells) else ""
+        )
     return f"{what}: {text}"
 
 
