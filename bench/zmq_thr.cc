@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <zmq.hpp>
 
@@ -43,11 +44,15 @@ void send_all(const std::string& address, std::size_t bytes, int messages) {
 double receive_all(const std::string& address, int messages) {
   zmq::context_t context;
   zmq::socket_t socket(context, zmq::socket_type::pair);
+  socket.set(zmq::sockopt::rcvtimeo, 10'000);  // ms
   socket.bind(address);
   zmq::message_t message;
-  static_cast<void>(socket.recv(message));
+  const auto receive = [&] {
+    if (!socket.recv(message)) throw std::runtime_error("nothing came for 10 s");
+  };
+  receive();
   const std::int64_t begin = monotonic_ns();
-  for (int i = 1; i < messages; ++i) static_cast<void>(socket.recv(message));
+  for (int i = 1; i < messages; ++i) receive();
   const std::int64_t end = monotonic_ns();
   socket.send(zmq::message_t(), zmq::send_flags::none);
   return static_cast<double>(end - begin) / (messages - 1);
@@ -66,14 +71,16 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "zmq_thr: MESSAGES must be 2 at least\n");
     return 2;
   }
+  const int sender_cpu = number(argv[3]);
+  const int receiver_cpu = number(argv[4]);
   const std::string address = "ipc://@" + ipc::unique_name().substr(1);
   try {
     const ipc::Child sender = ipc::fork_child([&] {
-      ipc::pin_to_cpu(number(argv[3]));
+      ipc::pin_to_cpu(sender_cpu);
       send_all(address, bytes, messages);
       return 0;
     });
-    ipc::pin_to_cpu(number(argv[4]));
+    ipc::pin_to_cpu(receiver_cpu);
     std::printf("%.2f\n", receive_all(address, messages));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "zmq_thr: %s\n", error.what());

@@ -40,7 +40,8 @@ class Child {
 [[nodiscard]] Child fork_child(const std::function<int()>& body);
 
 // From now on this process and those forked later call it when they end normally: with exit, by
-// returning from main, or from the body of fork_child. For what must leave the process first.
+// returning from main, or from the body of fork_child. For what must leave the process first. Not
+// while another thread may do the same.
 void at_process_end(void (*call)());
 
 }  // namespace ipc

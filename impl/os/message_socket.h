@@ -35,8 +35,11 @@ concept MessageSocket = requires(S socket, const std::string& address, typename 
   // Throw std::system_error. listen: nothing while somebody else has the address.
   { S::dial(Pattern::pair, address) } -> std::same_as<std::unique_ptr<S>>;
   { S::listen(Pattern::pair, address) } -> std::same_as<std::unique_ptr<S>>;
+  // One that nobody else has, and what a machine needs for it.
+  { S::unique_address() } -> std::same_as<std::string>;
+  { S::kNeeds } -> std::convertible_to<const char*>;
 
-  // Takes the message's bytes, never waits. system_error: the library refuses.
+  // Takes the message's bytes, does not wait below kMaxSlots. system_error: the library refuses.
   { socket.send(message) } -> std::same_as<Status>;
   // False when nothing has come.
   { socket.take(message) } -> std::same_as<bool>;
@@ -53,16 +56,18 @@ concept MessageSocket = requires(S socket, const std::string& address, typename 
 };
 
 // Before finish, for a library that does not tell what is written: waits until nothing is under way
-// or, as far as can be seen from here, everything has been for a while.
+// or, as far as can be seen from here, everything has been for as long as the `largest` message
+// takes at 10 MB/s.
 template <MessageSocket S, class Count>
-void wait_until_written(Deadline deadline, const Count& under_way) {
+void wait_until_written(Deadline deadline, std::size_t largest, const Count& under_way) {
   if (S::kUnknown.count() == 0) return;
+  const std::chrono::nanoseconds silence = S::kUnknown + std::chrono::nanoseconds(100 * largest);
   auto left = under_way();
-  for (Deadline silence = deadline.within(S::kUnknown); left != 0 && !silence.passed();) {
+  for (Deadline end = deadline.within(silence); left != 0 && !end.passed();) {
     nap_until(deadline.within(std::chrono::milliseconds(1)), [] { return Status::timed_out; });
     if (const auto now = under_way(); now != left) {
       left = now;
-      silence = deadline.within(S::kUnknown);
+      end = deadline.within(silence);
     }
   }
 }

@@ -135,9 +135,12 @@ class NngSocket {
 
   // nng_close hangs at times (nng issue 1543): nobody waits for it.
   ~NngSocket() {
-    std::thread([&nng = nng_, socket = socket_, arrival = std::move(arrival_)] {
-      nng.close(socket);
-    }).detach();
+    try {
+      std::thread([&nng = nng_, socket = socket_, arrival = std::move(arrival_)] {
+        nng.close(socket);
+      }).detach();
+    } catch (const std::system_error&) {  // no more threads: it stays until the process ends
+    }
   }
   NngSocket(const NngSocket&) = delete;
   NngSocket& operator=(const NngSocket&) = delete;

@@ -15,11 +15,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "impl/os/lifetime_token.h"
@@ -41,6 +43,7 @@ struct SocketAddress {
 
 template <MessageSocket Socket>
 class LibraryPipe {
+  // seq_cst where it is written and read, as came: they are rare, and order nothing else.
   enum class Receiver : std::uint32_t { to_come, listens, gone };
 
   // What all processes know of one way.
@@ -89,26 +92,29 @@ class LibraryPipe {
         : ways_(std::move(ways)),
           way_(way),
           socket_(Socket::dial(Pattern::pair, way.address.name)) {
-      way_.shown->came.fetch_add(1, std::memory_order_relaxed);
+      if (way_.shown->came.fetch_add(1, std::memory_order_relaxed) != 0) {
+        throw std::system_error(EBUSY, std::generic_category(),
+                                "send over a side of a pipe that another process has used");
+      }
     }
 
-    Status send(std::span<const std::byte> message) {
-      typename Socket::Message copy(message.size());
-      if (!message.empty()) std::memcpy(copy.data(), message.data(), message.size());
-      return socket_->send(copy);
+    Status send(typename Socket::Message& message) {
+      largest_ = std::max(largest_, message.size());
+      return socket_->send(message);
     }
 
     bool is_useless() const override {
       return way_.under_way() == 0 || way_.shown->receiver == Receiver::gone;
     }
     void leave(Deadline patience) override {
-      const auto has_receiver = [this] {
-        return way_.shown->receiver != Receiver::to_come ? Status::ok : Status::timed_out;
-      };
-      nap_until(patience, has_receiver);
-      wait_until_written<Socket>(patience, [this] { return is_useless() ? 0 : way_.under_way(); });
+      nap_until(patience, [this] {
+        const bool can_leave = is_useless() || way_.shown->receiver == Receiver::listens;
+        return can_leave ? Status::ok : Status::timed_out;
+      });
+      wait_until_written<Socket>(patience, largest_,
+                                 [this] { return is_useless() ? 0 : way_.under_way(); });
+      if (is_useless() || way_.shown->receiver == Receiver::listens) announce_leave();
       socket_->finish(is_useless() ? Deadline::now() : patience);
-      announce_leave();
     }
     void announce_leave() override {
       if (std::exchange(announced_, true)) return;
@@ -119,6 +125,7 @@ class LibraryPipe {
     const std::shared_ptr<Ways> ways_;
     Way& way_;
     const std::unique_ptr<Socket> socket_;
+    std::size_t largest_ = 0;
     bool announced_ = false;
   };
 
@@ -134,13 +141,13 @@ class LibraryPipe {
     template <class Attempt>
     Status await(const LifetimeToken::Hold& hold, Deadline deadline, const Attempt& attempt) {
       for (;;) {
-        if (!socket_) listen();
+        if (!socket_ && way_.shown->receiver != Receiver::listens) listen();
         if (socket_ && attempt(*socket_)) {
           silent_since_ = 0;
           return Status::ok;
         }
         const bool patient = !deadline.passed();
-        if (!ended_ && !patient) ended_ = hold.is_alone();
+        if (!ended_ && !patient && hold.is_alone()) end();
         if (!ended_ && patient) {
           wait(hold.fd(), socket_ ? deadline : deadline.within(kLook));
         } else {
@@ -174,10 +181,14 @@ class LibraryPipe {
 
     void wait(int end_fd, Deadline deadline) {
       if (socket_) {
-        if (socket_->wait(end_fd, deadline)) ended_ = true;
+        if (socket_->wait(end_fd, deadline)) end();
       } else {
-        if (poll_until(end_fd, POLLIN, deadline) > 0) ended_ = true;
+        if (poll_until(end_fd, POLLIN, deadline) > 0) end();
       }
+    }
+    void end() {
+      ended_ = true;
+      silent_since_ = 0;  // from now on it counts differently
     }
 
     const std::shared_ptr<Ways> ways_;
@@ -197,6 +208,12 @@ class LibraryPipe {
           hold_(std::move(hold)) {
       if (in_) listener();
     }
+    ~End() {
+      // Nobody can come any more: what is under way, also to one that was killed, need not wait.
+      if (out_ && hold_.is_alone()) out_->shown->receiver = Receiver::gone;
+    }
+    End(const End&) = delete;
+    End& operator=(const End&) = delete;
 
     Status send(std::span<const std::byte> message) {
       return send_until(message, Deadline::never());
@@ -205,14 +222,16 @@ class LibraryPipe {
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > Socket::kMaxMessage) return Status::too_big;
-      Sender& out = sender();  // first: what is under way has a sender that came
+      typename Socket::Message copy(message.size());
+      if (!message.empty()) std::memcpy(copy.data(), message.data(), message.size());
+      Sender& out = sender();  // before the slot: what is under way has a sender that came
       Semaphore& slots = out_->shown->slots;
       for (Deadline wait = Deadline::now();; wait = deadline.within(kLook)) {
         if (hold_.is_alone()) return Status::closed;
         if (slots.acquire(wait)) break;
         if (deadline.passed()) return Status::timed_out;
       }
-      const Status status = out.send(message);
+      const Status status = out.send(copy);
       if (status != Status::ok) slots.release(out_->slots);
       return status;
     }

@@ -32,6 +32,7 @@
 
 #include "impl/driver/endpoint.h"
 #include "impl/driver/traits.h"
+#include "impl/os/error.h"
 #include "impl/registry.h"
 
 namespace ipc {
@@ -96,7 +97,7 @@ class QueueAdapter final : public AnyQueue {
   bool has_helper() const override { return kHasHelper; }
   void serve() override {
     if constexpr (kHasHelper) {
-      close_range(STDERR_FILENO + 1, ~0u, 0);
+      if (close_range(STDERR_FILENO + 1, ~0u, 0) != 0) throw_errno("close_range");
       backend_.serve();
     }
   }

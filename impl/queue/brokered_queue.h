@@ -8,20 +8,29 @@
 // break or is killed would keep what belongs to all.) It asks only when it has taken one of the
 // broker's items from a semaphore in shared memory, so there is an answer, and deadlines are the
 // semaphore's. Another counts the slots of those who put.
+//
+// Neither library tells what has left a process, so the broker does: who wants to know sends it a
+// ticket behind all else and waits until shared memory shows it.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "impl/os/mapping.h"
 #include "impl/os/message_socket.h"
+#include "impl/os/naps.h"
 #include "impl/queue/backend.h"
 #include "impl/sync/semaphore.h"
 
@@ -34,14 +43,19 @@ class BrokeredQueue {
   // What all processes know.
   struct Shown {
     explicit Shown(std::uint32_t most) : slots(most), items(0) {}
-    Semaphore slots;  // free ones
-    Semaphore items;  // that the broker has and nobody has claimed
-    std::atomic<std::uint32_t> sent{0};
-    std::atomic<std::uint32_t> arrived{0};  // at the broker, of those
+    Semaphore slots;                        // free ones
+    Semaphore items;                        // that the broker has and nobody has claimed
+    std::atomic<std::uint64_t> tickets{0};  // given out so far; 1 is the first
+    // By ticket % size: the highest that the broker has seen. So many may be under way at a time.
+    std::array<std::atomic<std::uint64_t>, 4096> seen{};
   };
 
   struct Common {
     explicit Common(std::uint32_t most) : slots(most), shown(most) {}
+    std::atomic<std::uint64_t>& place_of(std::uint64_t ticket) {
+      return shown->seen[ticket % shown->seen.size()];
+    }
+
     const std::uint32_t slots;
     const std::string broker = Socket::unique_address();
     Shared<Shown> shown;
@@ -49,9 +63,10 @@ class BrokeredQueue {
 
   // The first byte of what goes to the broker; what it sends is always an item.
   enum class Kind : std::uint8_t {
-    item,  // the rest is the message
-    get,   // the rest is where to send an item
-    bye,   // the rest is where never to send one again
+    item,    // the rest is the message
+    get,     // the rest is where to send an item
+    bye,     // the rest is where never to send one again
+    ticket,  // the rest is its number
   };
   static Message message_of(Kind kind, std::span<const std::byte> rest) {
     Message message(1 + rest.size());
@@ -81,25 +96,45 @@ class BrokeredQueue {
           socket_->wait(-1, Deadline::never());
         } else if (kind_of(message) == Kind::item) {
           items_.push_back(std::move(message));
-          common_.shown->arrived.fetch_add(1, std::memory_order_relaxed);
           common_.shown->items.release();
         } else {
-          const std::span<const std::byte> address = rest_of(message);
-          answer(kind_of(message), {reinterpret_cast<const char*>(address.data()), address.size()});
+          serve(kind_of(message), rest_of(message));
         }
       }
     }
 
    private:
-    void answer(Kind kind, const std::string& address) {
-      if (kind == Kind::bye) {
-        consumers_.erase(address);
+    void serve(Kind kind, std::span<const std::byte> rest) {
+      if (kind == Kind::ticket) {
+        std::uint64_t ticket;
+        std::memcpy(&ticket, rest.data(), sizeof ticket);
+        std::atomic<std::uint64_t>& place = common_.place_of(ticket);
+        // release: pairs with settle, what was sent before the ticket has arrived.
+        if (place.load(std::memory_order_relaxed) < ticket) {
+          place.store(ticket, std::memory_order_release);
+        }
         return;
       }
-      std::unique_ptr<Socket>& consumer = consumers_[address];
-      if (!consumer) consumer = Socket::dial(Pattern::push_pull, address);
-      consumer->send(items_.front());
-      items_.pop_front();
+      const std::string address(reinterpret_cast<const char*>(rest.data()), rest.size());
+      if (kind == Kind::bye) {
+        consumers_.erase(address);
+      } else {
+        answer(address);
+      }
+    }
+
+    void answer(const std::string& address) {
+      try {
+        std::unique_ptr<Socket>& consumer = consumers_[address];
+        if (!consumer) consumer = Socket::dial(Pattern::push_pull, address);
+        if (consumer->send(items_.front()) == Status::ok) {
+          items_.pop_front();
+          return;
+        }
+      } catch (const std::exception&) {  // it is gone, or there is no more memory
+        consumers_.erase(address);
+      }
+      common_.shown->items.release();  // for another
     }
 
     Common& common_;
@@ -114,10 +149,7 @@ class BrokeredQueue {
    public:
     explicit End(std::shared_ptr<Common> common) : common_(std::move(common)) {}
     ~End() {
-      if (!abandoned_) flush(Deadline::after(kPatience));
-      if (!answers_) return;
-      ask(Kind::bye);
-      asks_->finish(Deadline::after(kPatience));
+      if (!abandoned_) static_cast<void>(flush(Deadline::after(kPatience)));
     }
     End(const End&) = delete;
     End& operator=(const End&) = delete;
@@ -129,25 +161,19 @@ class BrokeredQueue {
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > Socket::kMaxMessage) return Status::too_big;
-      if (!common_->shown->slots.acquire(deadline)) return Status::timed_out;
-      std::lock_guard turn(putting_);
-      if (!puts_) puts_ = Socket::dial(Pattern::push_pull, common_->broker);
       Message copy = message_of(Kind::item, message);
-      common_->shown->sent.fetch_add(1, std::memory_order_relaxed);
-      return puts_->send(copy);
+      if (!common_->shown->slots.acquire(deadline)) return Status::timed_out;
+      const Status status = put(copy);
+      if (status != Status::ok) common_->shown->slots.release(common_->slots);
+      return status;
     }
 
     Status receive_until(Buffer& message, Deadline deadline) {
       if (!common_->shown->items.acquire(deadline)) return Status::timed_out;
       Message item;
-      {
-        std::lock_guard turn(getting_);
-        if (!answers_) {
-          answers_ = Socket::listen(Pattern::push_pull, my_address_);
-          asks_ = Socket::dial(Pattern::push_pull, common_->broker);
-        }
-        if (const Status status = ask(Kind::get); status != Status::ok) return status;
-        while (!answers_->take(item)) answers_->wait(-1, Deadline::never());
+      if (const Status status = get(item); status != Status::ok) {
+        common_->shown->items.release();
+        return status;
       }
       common_->shown->slots.release(common_->slots);
       const std::span<const std::byte> bytes = rest_of(item);
@@ -156,21 +182,27 @@ class BrokeredQueue {
       return Status::ok;
     }
 
+    // Takes nothing meanwhile, not even for a moment: another would find nothing.
     Status ready(Deadline deadline) {
-      Semaphore& items = common_->shown->items;
-      if (!items.acquire(deadline)) return Status::timed_out;
-      items.release();
-      return Status::ok;
+      return nap_until(deadline, [this] {
+        return common_->shown->items.value() != 0 ? Status::ok : Status::timed_out;
+      });
     }
 
+    // The broker has all that was put here, and forgets where to send items to.
     Status flush(Deadline deadline) {
-      std::lock_guard turn(putting_);
-      if (!puts_) return Status::ok;
-      // The broker always listens, so that what was sent is written soon.
-      wait_until_written<Socket>(deadline,
-                                 [this] { return common_->shown->sent - common_->shown->arrived; });
-      puts_->finish(deadline);
-      puts_.reset();
+      {
+        std::lock_guard turn(putting_);
+        if (puts_) {
+          if (const Status status = settle(*puts_, deadline); status != Status::ok) return status;
+        }
+      }
+      std::lock_guard turn(getting_);
+      if (!answers_) return Status::ok;
+      if (const Status status = ask(Kind::bye); status != Status::ok) return status;
+      if (const Status status = settle(*asks_, deadline); status != Status::ok) return status;
+      answers_.reset();
+      asks_.reset();
       return Status::ok;
     }
     void abandon_unsent() { abandoned_ = true; }
@@ -178,23 +210,58 @@ class BrokeredQueue {
    private:
     static constexpr std::chrono::seconds kPatience{5};
 
+    Status put(Message& message) try {
+      std::lock_guard turn(putting_);
+      if (!puts_) puts_ = Socket::dial(Pattern::push_pull, common_->broker);
+      return puts_->send(message);
+    } catch (const std::system_error&) {
+      return Status::system_error;
+    }
+
+    Status get(Message& item) try {
+      std::lock_guard turn(getting_);
+      if (!answers_) {
+        my_address_ = Socket::unique_address();
+        asks_ = Socket::dial(Pattern::push_pull, common_->broker);
+        answers_ = Socket::listen(Pattern::push_pull, my_address_);
+      }
+      if (const Status status = ask(Kind::get); status != Status::ok) return status;
+      while (!answers_->take(item)) answers_->wait(-1, Deadline::never());
+      return Status::ok;
+    } catch (const std::system_error&) {
+      return Status::system_error;
+    }
+
     Status ask(Kind kind) {
       Message message = message_of(kind, std::as_bytes(std::span(my_address_)));
       return asks_->send(message);
     }
 
+    // Until the broker has all that was sent over the socket.
+    Status settle(Socket& socket, Deadline deadline) {
+      const std::uint64_t ticket =
+          1 + common_->shown->tickets.fetch_add(1, std::memory_order_relaxed);
+      Message message = message_of(Kind::ticket, std::as_bytes(std::span(&ticket, 1)));
+      if (const Status status = socket.send(message); status != Status::ok) return status;
+      return nap_until(deadline, [&] {
+        // acquire: pairs with the broker's store.
+        const bool seen = common_->place_of(ticket).load(std::memory_order_acquire) >= ticket;
+        return seen ? Status::ok : Status::timed_out;
+      });
+    }
+
     const std::shared_ptr<Common> common_;
-    const std::string my_address_ = Socket::unique_address();
-    std::atomic<bool> abandoned_{false};
+    std::atomic<bool> abandoned_{false};  // alone: it says nothing of other memory
     std::mutex putting_;
     std::unique_ptr<Socket> puts_;
     std::mutex getting_;
+    std::string my_address_;
     std::unique_ptr<Socket> answers_;
     std::unique_ptr<Socket> asks_;
   };
 
   explicit BrokeredQueue(const QueueOptions& options)
-      : common_(std::make_shared<Common>(options.max_items == 0 ? Semaphore::kMax
+      : common_(std::make_shared<Common>(options.max_items == 0 ? Socket::kMaxSlots
                                                                 : options.max_items)) {}
   std::unique_ptr<End> open() { return std::make_unique<End>(common_); }
   std::size_t capacity_bytes() const { return 0; }

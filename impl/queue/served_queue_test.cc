@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <atomic>
 
@@ -44,7 +45,13 @@ pid_t started_helper() {
   return *helper();
 }
 
-bool is_there(pid_t pid) { return kill(pid, 0) == 0; }
+// A child that was killed stays as long as nobody has waited for it: kill(pid, 0) finds it.
+bool is_there(pid_t pid) {
+  usleep(100'000);  // a kill may be on its way
+  siginfo_t end{};
+  return waitid(P_PID, static_cast<id_t>(pid), &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         end.si_pid == 0;
+}
 
 TEST(HelperProcess, RunsAsLongAsItsQueue) {
   auto queue = make_queue();

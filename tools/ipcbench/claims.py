@@ -23,7 +23,6 @@ from .rundir import RunDir, write_text
 from .series import NUMBER_KEYS, Series, parse
 from .stats import log_ratios, minimum_blocks, paired_ratio, selective, simultaneous
 from .verdict import (
-    DEPENDS,
     FAILS,
     NONE,
     SIZE,
@@ -101,7 +100,7 @@ def judge(run: RunDir, claims_file: Path = CLAIMS) -> list[Verdict]:
             if comparisons:
                 verdicts.append(_verdict(claim, language, comparisons, runs, plan))
     control = [verdict for verdict in verdicts if not verdict.claim.pairs]
-    if any(verdict.outcome in (FAILS, DEPENDS) for verdict in control):
+    if any(cell.verdict == FAILS for verdict in control for cell in verdict.cells):
         for verdict in verdicts:
             verdict.notes.insert(0, CONTAMINATED)
     return verdicts

@@ -115,7 +115,7 @@ def test_an_undecided_size_lies_inside_the_crossover(tmp_path):
     values = round_trips({64: 2.0, 65536: 0.7}) | round_trips({4096: 1.05}, sigma=0.06)
     verdict = only(judge(tmp_path, values))
     assert turning(verdict.cells)[0][0] == "between 64 B (holds) and 64 KiB (fails)"
-    assert sentence(verdict).endswith("1 too near the margin to say how many blocks")
+    assert sentence(verdict).endswith("1 would take over 100 more blocks")
 
 
 @pytest.mark.parametrize(
@@ -311,6 +311,15 @@ def test_an_aa_pair_that_differs_taints_every_verdict(tmp_path):
     verdicts = judge(tmp_path, values | {rtt("queue", "pipe_locked", codec=""): around(3e4)})
     assert [v.outcome for v in verdicts] == ["holds", "fails"]
     assert all("contaminated" in v.notes[0] for v in verdicts)
+
+
+def test_one_aa_pair_that_differs_beside_a_noisy_one_taints_every_verdict(tmp_path):
+    first, second = (rtt("pipe", "os_pipe", size, codec="") for size in (64, 4096))
+    values = {f"{first} a": around(1e4), f"{first} b": around(1.3e4, seed=5)}
+    values |= {f"{second} a": around(1e4, sigma=0.4), f"{second} b": around(1e4, seed=7, sigma=0.4)}
+    (verdict,) = judge(tmp_path, values)
+    assert {cell.verdict for cell in verdict.cells} == {"fails", "undecided"}
+    assert "contaminated" in verdict.notes[0]
 
 
 def test_an_aa_series_takes_part_in_other_claims_with_side_a(tmp_path):

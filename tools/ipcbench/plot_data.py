@@ -162,5 +162,6 @@ def read(run: RunDir, size: int | None = None) -> Data:
     floors = {r["series"]: r["median"] for r in rows if r["question"] == FLOOR and r.get("median")}
     conditions = style.conditions(run.environment(), plan, runs, rows)
     shown = best(points)
-    looks = style.looks({p.backend for p in points} - shown) | style.looks(shown)
+    alike = {style.COUNTERPART.get(backend, backend) for backend in shown}
+    looks = style.looks({p.backend for p in points}) | style.looks(shown | alike)
     return Data(points, shown, floors, looks, conditions, size, run.histograms())

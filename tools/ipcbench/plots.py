@@ -53,9 +53,10 @@ def sheet_of(
     rows = len(groups) // columns if columns > 1 else 1
     backends = {p.backend for p in points}
     legend = style.backend_groups(data.looks, backends & data.shown)
-    others = [("other backends", style.rest_line())] if backends - data.shown else []
-    if floors or others:
-        legend.append(style.Group("Bare operations" if floors else "", [*floors, *others]))
+    if backends - data.shown:
+        legend.append(style.Group("Others", [("not told apart", style.rest_line())]))
+    if floors:
+        legend.append(style.Group("Floors", list(floors)))
     sheet = style.Sheet(
         title,
         [3.2 if rows == 1 else 2.6] * rows,
@@ -136,7 +137,7 @@ def by_size(
     points = [p for p in points if (p.backend, p.kind) not in outside]
     names = sorted({name for drawn in floors.values() for name in drawn})
     looks = {name: style.floor_line(i) for i, name in enumerate(names)}
-    note = POINTS + " null and bare operations off the scale are not drawn."
+    note = POINTS + " null and floors off the scale are not drawn."
     if any(p.backend not in data.shown for p in points):
         note += f" Grey: all but the {MOST} of a family that are best over all cells; the ranking has them all."
     sheet, panels = sheet_of(title, data, note, points, list(looks.items()))
@@ -146,7 +147,7 @@ def by_size(
         for name, values in floors[key].items():
             ax.plot(sizes, values, **looks[name])
         draw_lines(ax, data, members, lambda p: p.bytes)
-    sheet.label("Message size", y, units)
+    sheet.label("Message size (bytes)", y, units)
     return sheet
 
 
@@ -171,7 +172,7 @@ def latency_by_size(data: Data) -> style.Sheet:
     """p50 of the round trip against message size."""
     title = "Round-trip latency against message size (lower is better)"
     points = [p for p in data.points if p.metric == "latency"]
-    return by_size(data, title, points, "Round trip, p50", style.TIME, wake_floor)
+    return by_size(data, title, points, "Round trip, p50 (time)", style.TIME, wake_floor)
 
 
 def throughput_by_size(data: Data) -> style.Sheet:
@@ -294,7 +295,7 @@ def percentiles(data: Data) -> style.Sheet:
             runs = [quantiles(run, 1.0 - 1.0 / x) for run in found[p]]
             least, most = np.min(runs, axis=0), np.max(runs, axis=0)
             ax.fill_between(x, least, most, color=line["color"], alpha=0.16, linewidth=0)
-    sheet.label("Percentile of the round trips (%)", "Round trip", style.TIME)
+    sheet.label("Percentile of the round trips (%)", "Round trip (time)", style.TIME)
     return sheet
 
 

@@ -55,9 +55,18 @@ def test_perf_output_is_read_in_nanoseconds(says, tmp_path):
     assert quality.perf_messaging(tmp_path, [0, 1]) == pytest.approx(0.1e9 / 200_000)
 
 
-def test_sockperf_output_is_read_in_nanoseconds():
-    number = quality.first_number(r"percentile 50.000 *= *([0-9.]+)", SOCKPERF, "sockperf")
-    assert number == pytest.approx(6.91)
+def test_sockperf_output_is_read_in_nanoseconds(says, tmp_path, monkeypatch):
+    monkeypatch.setattr(quality, "_on", lambda cpu, *argv: ["sleep", "60"])  # the server
+    says(SOCKPERF)
+    assert quality.sockperf_tcp(tmp_path, [0, 1]) == pytest.approx(6910)
+
+
+def test_zmq_thr_output_is_read_in_nanoseconds(says, tmp_path):
+    says("312.25\n")
+    assert quality.zmq_thr(tmp_path, [0, 1]) == pytest.approx(312.25)
+    says("")
+    with pytest.raises(ProgramError, match="zmq_thr printed no"):
+        quality.zmq_thr(tmp_path, [0, 1])
 
 
 def test_other_output_is_an_error(says, tmp_path):
@@ -86,3 +95,8 @@ def test_an_interval_across_the_target_decides_nothing():
     assert quality.render(found(ratio=1.08, width=0.05)).count("undecided") == len(
         quality.INSTRUMENTS
     )
+
+
+def test_without_an_interval_nothing_is_decided():
+    page = quality.render(found() | {"ping over clock": {"median": 9.0, "low": None, "high": None}})
+    assert page.count("undecided") == 1

@@ -28,6 +28,7 @@ METRICS = {
     "latency": "Round trip, p50: lower is better",
     "throughput": "Throughput, messages per second, one producer and one consumer: higher is better",
 }
+NAMED = 3  # so many are named of those that cannot be told from the fastest
 MANY = 1 << 20  # so many producers or consumers means any number
 
 _PART = re.compile(
@@ -152,7 +153,10 @@ def _fastest_cell(rows: Sequence[Mapping[str, Any]], family: str, metric: str) -
         return ""
     best = ranked[0]
     tied = [row for row in ranked[1:] if _overlap(best, row)]
-    others = f" (`{'`, `'.join(row['backend'] for row in tied)}`)" if tied else ""
+    names = [f"`{row['backend']}`" for row in tied]
+    if len(names) > NAMED + 1:
+        names[NAMED:] = [f"{len(names) - NAMED} more"]
+    others = f" ({', '.join(names)})" if names else ""
     return f"`{best['backend']}` {_headline_cell(best)}{others}"
 
 
@@ -239,15 +243,17 @@ def measurement(run: RunDir) -> str:
 
 
 def figures(run: RunDir) -> str:
-    """The figures that README shows, of those that the run has."""
+    """The figures that README shows, of those that the run has; the ranking is too long to be shown."""
     shown = {
-        "ranking_64B": "Ranking at 64 bytes",
         "latency_by_size": "Round trip by size",
         "throughput_by_size": "Throughput by size",
     }
     folder = f"results/reference/{run.path.name}/plots"
     found = [name for name in shown if (run.path / "plots" / f"{name}.png").exists()]
-    return "\n".join(f"![{shown[name]}]({folder}/{name}.png)\n" for name in found)
+    out = [f"![{shown[name]}]({folder}/{name}.png)\n" for name in found]
+    if (run.path / "plots" / "ranking_64B.png").exists():
+        out.append(f"[All backends at 64 B, the best on top]({folder}/ranking_64B.png)\n")
+    return "\n".join(out)
 
 
 PARTS: dict[str, Callable[[RunDir], str]] = {

@@ -19,7 +19,9 @@ BACKENDS = [
         "name": name,
         "summary": "a pipe | two ends",
         "wait_class": "block",
+        "max_message": 2**31 - 1,
         "capacity": "bytes",
+        "order": "first in, first out",
         "producers": peers,
         "consumers": peers,
         "on_kill": "end of file",
@@ -75,7 +77,10 @@ def test_update_writes_the_parts_and_leaves_the_rest(root):
     assert "2 CPUs, Test CPU" in text and "commit 0123456789ab" in text and "2026-01-02" in text
     assert f"results/reference/{OLD}/verdicts.md" in text
     assert "**Pipe outperforms Queue (C++): holds in all 4 cells measured**" in text
-    assert "| `pipe_locked` | queue | a pipe \\| two ends | block | bytes | any x any |" in text
+    assert (
+        "| `pipe_locked` | queue | a pipe \\| two ends | block | any | bytes | first in, first out | any x any |"
+        in text
+    )
 
 
 def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from_it(root):

@@ -110,7 +110,7 @@ def _missing(verdict: Verdict) -> str:
         )
         out += f"; {_blocks(max(known))} would decide {what}"
     if near:
-        out += f"; {near} too near the margin to say how many blocks"
+        out += f"; {near} would take over {FORESEEN} more blocks"
     if verdict.count(NONE):
         out += f"; {verdict.count(NONE)} need at least {verdict.least} blocks"
     return out
@@ -134,7 +134,8 @@ def cell_words(cell: Cell) -> str:
     """The verdict on one cell with its tag, what it lacks and how many runs failed."""
     text = cell.verdict + (f" ({cell.tag})" if cell.tag else "")
     if cell.verdict == UNDECIDED:
-        text += ", too near the margin" if cell.more is None else f", {_blocks(cell.more)}"
+        foreseen = cell.more is not None and cell.more <= FORESEEN
+        text += f", {_blocks(cell.more)}" if foreseen else f", over {FORESEEN} more blocks"
     if cell.verdict == NONE and cell.more is not None:
         text += f": needs at least {cell.ratio.n + cell.more} blocks"
     if cell.failed:
