@@ -29,7 +29,7 @@ void Leavers::add(std::shared_ptr<Leaver> leaver) {
   entries_.push_back({std::move(leaver), false});
 }
 
-void Leavers::retire(std::shared_ptr<Leaver> leaver) {
+void Leavers::retire(const std::shared_ptr<Leaver>& leaver) {
   std::vector<Entry> leaving;  // outside of the lock, as it takes time
   {
     std::lock_guard hold(mutex_);

@@ -30,7 +30,7 @@ class Leavers {
   void add(std::shared_ptr<Leaver> leaver);
   // Its user is gone: it leaves when it is useless, which is looked at in every call, or at the end
   // of the process. May be null.
-  void retire(std::shared_ptr<Leaver> leaver);
+  void retire(const std::shared_ptr<Leaver>& leaver);
 
  private:
   struct Entry {

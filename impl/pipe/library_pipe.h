@@ -81,9 +81,9 @@ class LibraryPipe {
   static constexpr std::size_t kUnsized = 64;  // bytes of a message, where nothing is said
   // How often those look again who wait for what no descriptor announces.
   static constexpr std::chrono::milliseconds kLook{5};
-  // How long messages may be on their way in silence; those of one that went in an orderly way.
+  // How long messages may be on their way in silence: those of one that was killed; of others.
   static constexpr std::chrono::milliseconds kSettle{200};
-  static constexpr std::chrono::seconds kArrival{10};
+  static constexpr std::chrono::seconds kArrival{5};
 
   // The dialling socket of one process.
   class Sender final : public Leaver {
@@ -175,7 +175,7 @@ class LibraryPipe {
       if (silent_since_ == 0) silent_since_ = now;
       // acquire: pairs with announce_leave.
       const bool orderly = way_.shown->went.load(std::memory_order_acquire) == way_.shown->came;
-      const std::chrono::nanoseconds longest = ended_ && orderly ? kArrival : kSettle;
+      const std::chrono::nanoseconds longest = orderly || !ended_ ? kArrival : kSettle;
       return now - silent_since_ < longest.count();
     }
 
@@ -266,7 +266,7 @@ class LibraryPipe {
     struct Local {
       ~Local() {
         listener.reset();
-        Leavers::here().retire(std::move(sender));
+        Leavers::here().retire(sender);
       }
       std::shared_ptr<Sender> sender;
       std::optional<Listener> listener;
@@ -308,9 +308,9 @@ class LibraryPipe {
 
 // What the traits of such pipes have in common.
 template <MessageSocket Socket>
-Traits library_pipe_traits(std::string summary, std::string source) {
-  return {.summary = std::move(summary),
-          .source = std::move(source),
+Traits library_pipe_traits(const std::string& summary, const std::string& source) {
+  return {.summary = summary,
+          .source = source,
           .wait_class = WaitClass::block,
           .max_message = Socket::kMaxMessage,
           .waitable = Waitable::slices,

@@ -149,7 +149,10 @@ class BrokeredQueue {
    public:
     explicit End(std::shared_ptr<Common> common) : common_(std::move(common)) {}
     ~End() {
-      if (!abandoned_) static_cast<void>(flush(Deadline::after(kPatience)));
+      try {
+        if (!abandoned_) static_cast<void>(flush(Deadline::after(kPatience)));
+      } catch (const std::exception&) {  // no memory for a ticket: what was sent may be lost
+      }
     }
     End(const End&) = delete;
     End& operator=(const End&) = delete;
@@ -274,9 +277,9 @@ class BrokeredQueue {
 
 // What the traits of such queues have in common.
 template <MessageSocket Socket>
-Traits brokered_queue_traits(std::string summary, std::string source) {
-  return {.summary = std::move(summary),
-          .source = std::move(source),
+Traits brokered_queue_traits(const std::string& summary, const std::string& source) {
+  return {.summary = summary,
+          .source = source,
           .wait_class = WaitClass::block,
           .max_message = Socket::kMaxMessage,
           .capacity = CapacityUnit::items,

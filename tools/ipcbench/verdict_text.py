@@ -47,7 +47,12 @@ def title(verdict: Verdict) -> str:
 
 def sentence(verdict: Verdict) -> str:
     """The whole verdict in one sentence."""
-    return f"{title(verdict)}: {answer(verdict)}"
+    text = f"{title(verdict)}: {answer(verdict)}"
+    if verdict.claim.same and verdict.outcome == UNDECIDED:
+        ratios = [cell.ratio for cell in verdict.cells]
+        agree = sum(r.low is not None and r.low <= 1 <= r.high for r in ratios)
+        text += f"; the interval contains 1 in {agree}"
+    return text
 
 
 def answer(verdict: Verdict) -> str:
@@ -109,7 +114,7 @@ def _missing(verdict: Verdict) -> str:
             else "the rest"
         )
         out += f"; {_blocks(max(known))} would decide {what}"
-    if near:
+    if near and not verdict.claim.same:
         out += f"; {near} would take over {FORESEEN} more blocks"
     if verdict.count(NONE):
         out += f"; {verdict.count(NONE)} need at least {verdict.least} blocks"
