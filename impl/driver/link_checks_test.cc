@@ -9,7 +9,6 @@
 #include <random>
 #include <vector>
 
-#include "impl/driver/leftovers_test.h"
 #include "impl/driver/payload.h"
 #include "impl/os/error.h"
 
@@ -346,115 +345,11 @@ void check_wait_fd(const Subject& subject) {
   }
 }
 
-// ---- The end
-
-void check_killed_sender(const Subject& subject) {
-  constexpr std::uint64_t kMessages = 3000;  // more than a transport holds: flush() has to wait
-  Signal flushed;
-  Linked link(subject, {}, Role::receiver, [&](End out) {
-    for (std::uint64_t i = 0; i < kMessages; ++i) send_numbered(*out, 64, i, Calls::plain);
-    expect_status(out->flush(Deadline::after(kPatience)), Status::ok, "flush");
-    flushed.raise();
-    wait_for_the_kill();
-  });
-  AnyEndpoint& in = link.here();
-  Buffer message;
-  std::uint64_t got = 0;
-  while (flushed.raised() == 0) {
-    const Status status = in.receive_until(message, Deadline::after(kShort));
-    if (status == Status::timed_out) continue;
-    expect_status(status, Status::ok, "receive of message ", got);
-    expect_numbered(message, 64, got++);
-  }
-  link.peer().kill();
-  while (got < kMessages) receive_numbered(in, 64, got++);
-  for (int again = 0; again < 3; ++again) {
-    expect_status(in.receive_until(message, Deadline::after(kShort)), subject.when_alone,
-                  "receive after the last message of a killed sender");
-  }
-}
-
-namespace {
-
-void use(const Subject& subject) {
-  constexpr std::uint64_t kMessages = 20;
-  Linked link(subject, {}, Role::receiver, [&](End out) {
-    for (std::uint64_t i = 0; i < kMessages; ++i) send_numbered(*out, 64, i);
-  });
-  for (std::uint64_t i = 0; i < kMessages; ++i) receive_numbered(link.here(), 64, i);
-  link.finish();
-}
-
-}  // namespace
-
-void check_nothing_left(const Subject& subject) {
-  const KernelObjects objects;
-  use(subject);  // what a library opens once and for all stays
-  const Belongings belongings = belongings_of_this_process();
-  for (int again = 0; again < 3; ++again) use(subject);
-  expect_belongings(belongings);
-  objects.expect_nothing_new();
-}
-
-void check_nothing_left_by_kill(const Subject& subject) {
-  const KernelObjects objects;
-  Signal used;
-  Peer victim(Peers::processes, [&] {
-    Linked link(subject, {}, Role::receiver, [&](End out) {
-      send_numbered(*out, 64, 0);
-      wait_for_the_kill();
-    });
-    receive_numbered(link.here(), 64, 0);
-    used.raise();
-    wait_for_the_kill();
-  });
-  used.wait();
-  victim.kill();  // its child dies with it
-  objects.expect_nothing_new();
-}
-
-void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be) {
-  about_to_be.raise();
-  if (state == Victim::sending) {
-    for (std::uint64_t i = 0;; ++i) send_numbered(end, bytes, i, Calls::plain);
-  }
-  Buffer message;
-  if (state == Victim::receiving) static_cast<void>(end.receive(message));
-  wait_for_the_kill();
-}
-
-void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim)>& measure) {
-  constexpr std::chrono::seconds kEnough{6};  // a backend may hang in spite of a deadline
-  const auto compare = [&](const char* state, Victim victim, AfterKill stated) {
-    Shared<std::atomic<AfterKill>> answer(AfterKill::hang);
-    Peer observer(Peers::processes, [&] { *answer = measure(victim); });
-    observer.wait(Deadline::after(kEnough)) ? observer.finish() : observer.kill();
-    const AfterKill seen = *answer;
-    // Who promises nothing may be lucky.
-    const bool good = traits.survives_kill ? seen == stated : seen <= stated;
-    expect(good, "killed while ", state, ": ", to_string(seen), ", but its traits say ",
-           to_string(stated));
-  };
-  compare("idle", Victim::idle, traits.killed.idle);
-  compare("sending", Victim::sending, traits.killed.sending);
-  compare("receiving", Victim::receiving, traits.killed.receiving);
-}
-
 // ---- Excuses
 
 std::optional<std::string> needs_descriptor(const Traits& traits) {
   if (traits.waitable == Waitable::descriptor) return std::nullopt;
   return "it is waited for in slices, not by a descriptor";
-}
-
-std::optional<std::string> needs_survival(const Traits& traits) {
-  if (traits.survives_kill) return std::nullopt;
-  return "it does not promise to survive a killed user";
-}
-
-std::optional<std::string> needs_no_leftovers(const Traits& traits) {
-  if (traits.leftovers == "none") return std::nullopt;
-  return "a crash leaves behind: " + traits.leftovers;
 }
 
 }  // namespace ipc

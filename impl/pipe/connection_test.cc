@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Connection within one process and between threads, over every backend: what Python's does. No
-// case forks.
+// case forks. Longer than most: all that one Connection does, on one fixture.
 #include "impl/pipe/connection.h"
 
 #include <gmock/gmock.h>

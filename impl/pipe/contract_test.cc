@@ -4,6 +4,7 @@
 #include <array>
 #include <random>
 
+#include "impl/driver/end_checks_test.h"
 #include "impl/driver/link_checks_test.h"
 #include "impl/driver/payload.h"
 

@@ -24,6 +24,7 @@
 #include <system_error>
 #include <utility>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/mapping.h"
 #include "impl/os/message_socket.h"
@@ -199,7 +200,7 @@ class LibraryPipe {
   };
 
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     End(std::shared_ptr<Ways> ways, LifetimeToken::Hold hold, int side)
         : ways_(std::move(ways)),
@@ -214,11 +215,6 @@ class LibraryPipe {
     }
     End(const End&) = delete;
     End& operator=(const End&) = delete;
-
-    Status send(std::span<const std::byte> message) {
-      return send_until(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > Socket::kMaxMessage) return Status::too_big;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/hang_up_watch.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/per_process.h"
@@ -41,7 +42,7 @@ class MqPipe {
   };
 
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     End(std::shared_ptr<Ways> ways, LifetimeToken::Hold hold, int side)
         : ways_(std::move(ways)),
@@ -50,11 +51,6 @@ class MqPipe {
           hold_(std::move(hold)) {
       watch();
     }
-
-    Status send(std::span<const std::byte> message) {
-      return send_until(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       watch();

@@ -14,6 +14,7 @@
 #include <span>
 #include <utility>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/buffer.h"
 #include "impl/os/deadline.h"
 #include "impl/os/lifetime_token.h"
@@ -25,14 +26,12 @@ struct iovec;
 
 namespace ipc {
 
-class PacketEndpoint {
+class PacketEndpoint : public Untimed<PacketEndpoint> {
  public:
   // `out` empty: both directions use `in`. `hold` empty: the transport itself knows the end. Both
   // sides must name the same `packet_bytes`.
   PacketEndpoint(UniqueFd in, UniqueFd out, LifetimeToken::Hold hold, std::size_t packet_bytes);
 
-  Status send(std::span<const std::byte> message) { return send_until(message, Deadline::never()); }
-  Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
   Status send_until(std::span<const std::byte> message, Deadline deadline);
   Status receive_until(Buffer& message, Deadline deadline);
   Status ready(Deadline deadline) const;

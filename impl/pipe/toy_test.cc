@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/error.h"
 #include "impl/os/stream.h"
 #include "impl/os/unique_fd.h"
@@ -21,14 +22,9 @@ constexpr std::size_t kMaxMessage = 32 * 1024;
 
 class Toy {
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(UniqueFd socket) : socket_(std::move(socket)) {}
-
-    Status send(std::span<const std::byte> message) {
-      return send_until(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > kMaxMessage) return Status::too_big;

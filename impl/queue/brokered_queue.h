@@ -28,6 +28,7 @@
 #include <system_error>
 #include <utility>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/mapping.h"
 #include "impl/os/message_socket.h"
 #include "impl/os/naps.h"
@@ -145,7 +146,7 @@ class BrokeredQueue {
 
  public:
   // Its threads take turns, at each end of the queue.
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(std::shared_ptr<Common> common) : common_(std::move(common)) {}
     ~End() {
@@ -156,11 +157,6 @@ class BrokeredQueue {
     }
     End(const End&) = delete;
     End& operator=(const End&) = delete;
-
-    Status send(std::span<const std::byte> message) {
-      return send_until(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > Socket::kMaxMessage) return Status::too_big;

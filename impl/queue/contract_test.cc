@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+// Longer than most: one check after another, each used only in the list at the end.
 #include "impl/queue/contract_test.h"
 
 #include <algorithm>
 #include <random>
 
+#include "impl/driver/end_checks_test.h"
 #include "impl/driver/link_checks_test.h"
 #include "impl/driver/payload.h"
 #include "impl/queue/served_queue.h"

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/mapping.h"
 #include "impl/queue/backend.h"
 #include "impl/queue/locked_pipe.h"
@@ -113,7 +114,7 @@ class Outbox {
 class PipeFeeder {
  public:
   // One process's side. The feeder thread is started by the first send, as fork must not meet it.
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(const std::shared_ptr<SlottedPipe>& queue)
         : queue_(*queue), outbox_(std::make_shared<Outbox>(queue)) {}
@@ -125,11 +126,6 @@ class PipeFeeder {
       // itself.
       abandoned_ ? feeder_.detach() : feeder_.join();
     }
-
-    Status send(std::span<const std::byte> message) {
-      return send_until(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > kMaxFrame) return Status::too_big;

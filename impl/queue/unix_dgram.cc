@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/error.h"
 #include "impl/os/socket.h"
 #include "impl/queue/backend.h"
@@ -20,17 +21,12 @@ namespace {
 
 class UnixDgram {
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(const UnixDgram& queue)
         : in_(queue.pair_.ends[0].get()),
           out_(queue.pair_.ends[1].get()),
           max_message_(queue.max_message()) {}
-
-    Status send(std::span<const std::byte> message) {
-      return send_until(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > max_message_) return Status::too_big;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Claims judged on run folders whose answer is known."""
+"""Claims judged on run folders whose answer is known. Longer than most: one case for each kind of answer."""
 
 import re
 import subprocess

@@ -81,6 +81,13 @@ def whiskers(points: Sequence[Point]) -> np.ndarray:
     return np.array([median - ends[:, 0], ends[:, 1] - median])
 
 
+def grey_note(data: Data, points: Sequence[Point]) -> str:
+    """What the grey lines are, where there are any."""
+    if all(p.backend in data.shown for p in points):
+        return ""
+    return f" Grey: all but the {MOST} of a family that are best over all cells; the ranking has them all."
+
+
 def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
     """A line with intervals for each backend that is shown, the control underneath; grey ones for the others."""
     for backend in sorted({p.backend for p in points}, key=lambda b: (b[1] != style.CONTROL, b)):
@@ -137,9 +144,7 @@ def by_size(
     points = [p for p in points if (p.backend, p.kind) not in outside]
     names = sorted({name for drawn in floors.values() for name in drawn})
     looks = {name: style.floor_line(i) for i, name in enumerate(names)}
-    note = POINTS + " null and floors off the scale are not drawn."
-    if any(p.backend not in data.shown for p in points):
-        note += f" Grey: all but the {MOST} of a family that are best over all cells; the ranking has them all."
+    note = POINTS + " null and floors off the scale are not drawn." + grey_note(data, points)
     sheet, panels = sheet_of(title, data, note, points, list(looks.items()))
     for ax, key, members in panels:
         style.size_axis(ax, sizes)
@@ -272,7 +277,7 @@ def percentiles(data: Data) -> style.Sheet:
         raise Nothing(f"needs histograms of {data.at()} round trips")
     note = (
         "Lines: all process runs merged; bands: lowest to highest process run. "
-        f"They end where fewer than {BEYOND} samples lie beyond."
+        f"They end where fewer than {BEYOND} samples lie beyond. Of C++ at most the {MOST} of a family that are best."
     )
     title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
     sheet, panels = sheet_of(title, data, note, list(found))
@@ -310,7 +315,7 @@ def throughput_by_peers(data: Data) -> style.Sheet:
     if len(peers) < 2:
         raise Nothing("needs queue throughput with two numbers of producers and consumers")
     title = f"Queue throughput against producers x consumers at {data.at()} (higher is better)"
-    sheet, panels = sheet_of(title, data, POINTS, points)
+    sheet, panels = sheet_of(title, data, POINTS + grey_note(data, points), points)
     for ax, _, members in panels:
         draw_lines(ax, data, members, lambda p: peers.index(p.peers))
         ax.set_xlim(-0.4, len(peers) - 0.6)

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// The checks of what a process leaves when it ends or is killed that pipes and queues have in
+// common, and the reasons to be excused. Each fails (peers_test.h) where the backend breaks its
+// contract.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "impl/driver/link_test.h"
+
+namespace ipc {
+
+void check_killed_sender(const Subject& subject);
+void check_nothing_left(const Subject& subject);
+void check_nothing_left_by_kill(const Subject& subject);
+
+// A victim is killed in each of the three states, and what the others notice is compared with the
+// traits. `measure(state)` is the family's.
+enum class Victim { idle, sending, receiving };
+inline constexpr std::chrono::milliseconds kVictimSettles{100};  // until it is in its state
+inline constexpr std::chrono::milliseconds kNoNews{500};         // so long a silence is a hang
+inline constexpr std::size_t kVictimBytes = 256 * 1024;          // of a message that it is sending
+// Tells when it is about to be in that state, and is in it for ever.
+void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be);
+void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim)>& measure);
+
+// Excuses.
+std::optional<std::string> needs_survival(const Traits& traits);
+std::optional<std::string> needs_no_leftovers(const Traits& traits);
+
+}  // namespace ipc
