@@ -44,10 +44,11 @@ Verdict run_check(const Check<Entry>& check, const Entry& entry, Peers peers, Pe
   return watched(where, limit, [&check, entry, peers] { check.body(entry, peers); });
 }
 
+// Refers to an entry and a check that live as long as the program, as a registry's do.
 template <class Entry>
 struct Case {
-  Entry entry;
-  Check<Entry> check;
+  const Entry& entry;
+  const Check<Entry>& check;
   Peers peers;
 
   // Cases whose name says Processes fork; no other does.

@@ -23,14 +23,17 @@ namespace ipc {
 inline constexpr double kHang = 20;    // seconds; longer than anything that works takes
 inline constexpr double kBrief = 0.2;  // long enough to see that something does not happen
 
-// The backends that can be tested here, by name.
+// The backends that can be tested here, by name. Asks them once: some try what they need.
 template <class Registry>
-std::vector<std::string> usable_backends() {
-  std::vector<std::string> names;
-  for (const auto& [name, entry] : Registry::entries()) {
-    if (entry.traits.transports && !entry.traits.available()) names.push_back(name);
-  }
-  return names;
+const std::vector<std::string>& usable_backends() {
+  static const std::vector<std::string> usable = [] {
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : Registry::entries()) {
+      if (entry.traits.transports && !entry.traits.available()) names.push_back(name);
+    }
+    return names;
+  }();
+  return usable;
 }
 
 // The size of a large object's content: what is wanted, or as much as the backend carries in a

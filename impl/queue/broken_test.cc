@@ -64,15 +64,14 @@ class EndsWhenEmpty : public SoundUser {
   }
 };
 
-// Takes some messages back to the queue, as if it had not got them.
+// Takes some messages back to the queue, into the slots that they had, as if it had not got them.
 class Requeues : public SoundUser {
   using SoundUser::SoundUser;
   Status get(Buffer& message, Deadline deadline) override {
-    const Status status = SoundUser::get(message, deadline);
-    if (status == Status::ok && number_++ % 200 == 199) {
-      static_cast<void>(put(message.bytes(), Deadline::after(std::chrono::milliseconds(5))));
-    }
-    return status;
+    if (++number_ % 200 != 0) return SoundUser::get(message, deadline);
+    const Status status = core_.pipe.receive(message, deadline);
+    if (status != Status::ok) return status;
+    return core_.pipe.send(message.bytes(), Deadline::after(std::chrono::seconds(1)));
   }
 };
 

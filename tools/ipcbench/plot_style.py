@@ -24,16 +24,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 Backend = tuple[str, str]  # (family, name): `null` exists in several families
 
-# Okabe and Ito's colour-blind-safe palette without its yellow (too pale on white) and black, plus
-# the indigo, the teal and the wine of Paul Tol's "muted" one and others in between; markers differ. Pipes are cold, queues warm: the families part
-# at a glance.
+# Okabe and Ito's colour-blind-safe palette without its yellow (too pale on white) and black, plus the indigo, the teal
+# and the wine of Paul Tol's "muted" one and others in between; markers differ. Pipes are cold, queues warm: the
+# families part at a glance.
 COLD = ("#0072B2", "#56B4E9", "#009E73", "#332288", "#44AA99", "#7A8FC9", "#0B4F3A", "#88CCEE")
-WARM = ("#D55E00", "#E69F00", "#CC79A7", "#882255", "#8C5A2B", "#C0392B", "#DDAA33")
+WARM = ("#D55E00", "#E69F00", "#CC79A7", "#882255", "#8C5A2B", "#C0392B", "#F2A48C", "#4A2511")
 PALETTE = {"pipe": COLD, "queue": WARM}
 Marker = str | tuple[int, int, int]  # matplotlib's: a name, or a star of (points, 1, angle)
 MARKERS: tuple[Marker, ...] = (
     *("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "d"),
-    *((4, 1, 0), (6, 1, 0), "h"),
+    *((4, 1, 0), (6, 1, 0), "h", (3, 1, 0)),
 )
 CONTROL = "null"  # loops back inside each peer: what the loops themselves cost
 CONTROL_MARKERS = {"pipe": "x", "queue": "+"}

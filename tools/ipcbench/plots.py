@@ -34,6 +34,7 @@ from .series import PLACEMENTS, parse
 
 WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
+ASIDE = 1.12  # factor between the marks of neighbouring lines of a figure against percentiles
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
 POINTS = (
     "Points: median over process runs; bars: its interval of at least 95 % by order statistics, "
@@ -53,10 +54,9 @@ def sheet_of(
     rows = len(groups) // columns if columns > 1 else 1
     backends = {p.backend for p in points}
     legend = style.backend_groups(data.looks, backends & data.shown)
-    if backends - data.shown:
-        legend.append(style.Group("Others", [("not told apart", style.rest_line())]))
-    if floors:
-        legend.append(style.Group("Floors", list(floors)))
+    besides = [("other mechanisms", style.rest_line())] if backends - data.shown else []
+    if besides or floors:
+        legend.append(style.Group("Besides", besides + list(floors)))
     sheet = style.Sheet(
         title,
         [3.2 if rows == 1 else 2.6] * rows,
@@ -131,8 +131,9 @@ def by_size(
         members = [p for p in members if not p.control] or members
         values = [end for p in members for end in p.ends] or [1.0]
         near = (min(values) / NEAR, max(values) * NEAR)
-        for key in row:
-            known = floor(data, key[1], sizes).items()
+        for key, members in row.items():
+            # Where the scheduler places the peers, nobody knows what the floor is.
+            known = floor(data, key[1], sizes).items() if members and key[1] != "free" else ()
             floors[key] = {k: v for k, v in known if near[0] < min(v) and max(v) < near[1]}
             values += sum(floors[key].values(), [])
         scales[kind] = (min(values) / 1.6, max(values) * 1.6)
@@ -263,7 +264,7 @@ def draw_ranking(ax: Axes, data: Data, rows: Sequence[Point | str]) -> None:
 
 
 def percentiles(data: Data) -> style.Sheet:
-    """Round trip against percentile at one size: runs merged, and the band from least to most."""
+    """Round trip against percentile at one size: runs merged, and bars from the least to the most of them."""
     rows: dict[str, dict[int, list]] = defaultdict(lambda: defaultdict(list))
     for row in data.histograms:
         rows[row["series"]][row["block"]].append(row)
@@ -276,7 +277,7 @@ def percentiles(data: Data) -> style.Sheet:
     if not found:
         raise Nothing(f"needs histograms of {data.at()} round trips")
     note = (
-        "Lines: all process runs merged; bands: lowest to highest process run. "
+        "Lines: all process runs merged; bars: lowest to highest process run. "
         f"They end where fewer than {BEYOND} samples lie beyond. Of C++ at most the {MOST} of a family that are best."
     )
     title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
@@ -292,14 +293,15 @@ def percentiles(data: Data) -> style.Sheet:
         ax.set_xticks([], minor=True)
         for p in members:
             end, shared = (max(2.0, n / BEYOND) for n in (sum(totals[p]), min(totals[p])))
-            x = np.unique(np.append(np.geomspace(1.0, end, 150), ticks[ticks <= end]))
-            marks = [int(i) for i in np.flatnonzero(np.isin(x, ticks))]
+            # Each line has its marks, and their bars, a little aside of those of the others.
+            aside = ticks * ASIDE ** (members.index(p) - (len(members) - 1) / 2)
+            x = np.unique(np.append(np.geomspace(1.0, end, 150), aside[aside <= end]))
+            marks = [int(i) for i in np.flatnonzero(np.isin(x, aside))]
             line = data.looks[p.backend].line()
             ax.plot(x, quantiles(sum(found[p], []), 1.0 - 1.0 / x), markevery=marks, **line)
-            x = x[x <= shared]
+            x = aside[aside <= shared]
             runs = [quantiles(run, 1.0 - 1.0 / x) for run in found[p]]
-            least, most = np.min(runs, axis=0), np.max(runs, axis=0)
-            ax.fill_between(x, least, most, color=line["color"], alpha=0.16, linewidth=0)
+            ax.vlines(x, np.min(runs, axis=0), np.max(runs, axis=0), color=line["color"], linewidth=1.0)
     sheet.label("Percentile of the round trips (%)", "Round trip (time)", style.TIME)
     return sheet
 

@@ -233,11 +233,11 @@ def test_bars_are_the_intervals_of_the_summary_and_absent_without_one():
 
 def test_no_two_backends_look_alike():
     own = {*style.COUNTERPART.values()}
-    own |= {("pipe", f"p{i}") for i in range(6)} | {("queue", f"q{i}") for i in range(5)}
+    own |= {("pipe", f"p{i}") for i in range(6)} | {("queue", f"q{i}") for i in range(6)}
     backends = {*own, *style.COUNTERPART, ("pipe", "null"), ("queue", "null")}
     table = style.looks(backends)
     assert len({(k.colour, k.marker, k.hollow) for k in table.values()}) == len(backends)
-    assert len({table[backend].marker for backend in own}) == len(own) == 15
+    assert len({table[backend].marker for backend in own}) == len(own) == 16
     assert {table[backend].colour for backend in own} == {*style.COLD, *style.WARM}
 
 

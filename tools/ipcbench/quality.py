@@ -31,7 +31,18 @@ GROUP_LOOPS = 500  # of perf's messaging: 20 senders send to 20 receivers each
 GROUP_MESSAGES = 20 * 20 * GROUP_LOOPS
 SOCKPERF_SECONDS = 1
 SOCKPERF_PORT = 11119
+TCP_ROUND_TRIPS = 50_000
 ZMQ_MESSAGES = 1_000_000
+
+Measured = Callable[[Path, list[int]], float]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What lies between an instrument and ours, a part of it: the instrument's measurement with that added."""
+
+    adds: str  # to the step before it, or to the instrument
+    nanoseconds: Measured
 
 
 @dataclass(frozen=True)
@@ -39,14 +50,16 @@ class Instrument:
     """A measurement made by others, beside the series of ours that is nearest to it.
 
     `nanoseconds` takes (build folder, CPUs as placement:cross spreads peers) and gives ns per what the series counts.
-    `column` of runs.csv is what it is compared with. `differs`: what the two do not do alike.
+    `column` of runs.csv is what it is compared with. `differs`: what the two do not do alike. `steps` go from the
+    instrument towards the series, each with those before it.
     """
 
     name: str
     series: str
     column: str
     differs: str
-    nanoseconds: Callable[[Path, list[int]], float]
+    nanoseconds: Measured
+    steps: tuple[Step, ...] = ()
 
 
 def first_number(pattern: str, output: str, who: str) -> float:
@@ -100,11 +113,27 @@ def sockperf_tcp(build: Path, cpus: list[int]) -> float:
     return first_number(r"percentile 50.000 *= *([0-9.]+)", said, "sockperf") * 1000
 
 
-def zmq_thr(build: Path, cpus: list[int]) -> float:
-    """A message of 64 bytes over ipc://, from one CPU to another, at the receiver."""
-    where = [str(cpus[1 % len(cpus)]), str(cpus[0])]  # sender, receiver: as the peers are placed
-    said = _output([str(build / "zmq_thr"), "64", str(ZMQ_MESSAGES), *where])
-    return first_number(r"^([0-9.]+)$", said.strip(), "zmq_thr")
+def tcp_rtt(added: int) -> Measured:
+    """A round trip of 64 bytes over TCP on one CPU with so much of tcp_loopback added (see tcp_rtt.cc)."""
+
+    def nanoseconds(build: Path, cpus: list[int]) -> float:
+        argv = [str(build / "tcp_rtt"), "64", str(TCP_ROUND_TRIPS), str(cpus[-1]), str(added)]
+        return first_number(r"^([0-9.]+) ", _output(argv), "tcp_rtt")
+
+    return nanoseconds
+
+
+def zmq_thr(added: int) -> Measured:
+    """A message of 64 bytes over ipc://, from one CPU to another, at the receiver, with so much of zmq_pair added (see
+    zmq_thr.cc; 0: ZeroMQ's method)."""
+
+    def nanoseconds(build: Path, cpus: list[int]) -> float:
+        # sender, receiver: as the peers are placed
+        where = [str(cpus[1 % len(cpus)]), str(cpus[0])]
+        argv = [str(build / "zmq_thr"), "64", str(ZMQ_MESSAGES), *where, str(added)]
+        return first_number(r"^([0-9.]+)$", _output(argv).strip(), "zmq_thr")
+
+    return nanoseconds
 
 
 INSTRUMENTS = (
@@ -126,18 +155,35 @@ INSTRUMENTS = (
         "sockperf ping-pong --tcp",
         "pipe_latency/tcp_loopback/bytes:64/placement:same",
         "p50_ns",
-        "medians both; here every byte is written and checked",
+        "medians both; here each way has a connection of its own, see below",
         sockperf_tcp,
+        (
+            Step("nothing: `tcp_rtt`, one connection for both ways", tcp_rtt(0)),
+            Step("a connection each way: 4 segments a round trip, not 2", tcp_rtt(1)),
+            Step("socket buffers of 32 KiB", tcp_rtt(2)),
+            Step("a length before each message, reading ahead", tcp_rtt(3)),
+        ),
     ),
     Instrument(
         "zmq_thr, libzmq's method for PAIR",
         "pipe_throughput/zmq_pair/bytes:64/placement:cross",
         "real_time_ns",
-        "there up to 2000 messages wait, nobody asks for the end and nobody touches the bytes; here 64 KiB wait, and "
-        "a send asks for a slot and for the end",
-        zmq_thr,
+        "there up to 2000 messages wait, nobody asks for the end and nobody touches the bytes, see below",
+        zmq_thr(0),
+        (
+            Step("every byte is written and read", zmq_thr(1)),
+            Step("no more than 64 KiB wait: a slot taken and given back for each message", zmq_thr(2)),
+            Step("a send asks whether the other is still there", zmq_thr(3)),
+            Step("a receive that must wait waits for the end as well", zmq_thr(4)),
+        ),
     ),
 )
+
+
+def runs_of(instrument: Instrument) -> dict[str, Measured]:
+    """The instrument and its steps, by the names of their times."""
+    steps = {f"{instrument.name} + {step.adds}": step.nanoseconds for step in instrument.steps}
+    return {instrument.name: instrument.nanoseconds} | steps
 
 
 def our_time(build: Path, series: str, column: str, stop: Stop) -> float:
@@ -150,7 +196,8 @@ def our_time(build: Path, series: str, column: str, stop: Stop) -> float:
 
 
 def measure(build: Path, rounds: int, stop: Stop, report: Callable[[int], None]) -> dict[str, Any]:
-    """Medians with intervals in ns, and the ratios of series to instrument paired by round. `report` hears of each round.
+    """Medians with intervals in ns, and ratios paired by round: of series to instrument under the instrument's name, of
+    step to instrument under the step's. `report` hears of each round.
 
     Raises ProgramError, and Interrupted after a signal.
     """
@@ -162,7 +209,8 @@ def measure(build: Path, rounds: int, stop: Stop, report: Callable[[int], None])
     for name, column in (columns | {i.series: i.column for i in INSTRUMENTS}).items():
         jobs[name] = lambda name=name, column=column: our_time(build, name, column, stop)
     for instrument in INSTRUMENTS:
-        jobs[instrument.name] = lambda i=instrument: i.nanoseconds(build, cpus)
+        for name, measured in runs_of(instrument).items():
+            jobs[name] = lambda m=measured: m(build, cpus)
     times: dict[str, dict[int, float]] = {name: {} for name in jobs}
     for number in range(rounds):
         for name in list(jobs) if number % 2 == 0 else list(jobs)[::-1]:
@@ -176,7 +224,9 @@ def measure(build: Path, rounds: int, stop: Stop, report: Callable[[int], None])
         "times": {name: _record(median_interval(list(v.values()))) for name, v in times.items()},
         "ping over clock": _record(median_interval(over_clock)),
         "ratios": {
-            i.name: _record(paired_ratio(times[i.series], times[i.name])) for i in INSTRUMENTS
+            name: _record(paired_ratio(times[i.series if name == i.name else name], times[i.name]))
+            for i in INSTRUMENTS
+            for name in runs_of(i)
         },
     }
 
@@ -219,6 +269,18 @@ def render(found: Mapping[str, Any]) -> str:
         lines.append(
             f"| `{i.series}` {text(times[i.series], 0, ' ns')} | `{i.name}` {text(times[i.name], 0, ' ns')} "
             f"| {text(ratio, 3)} | {within(ratio, 1 - WITHIN, 1 + WITHIN)} | {i.differs} |"
+        )
+    for i in INSTRUMENTS:
+        if not i.steps:
+            continue
+        lines += ["", f"| from `{i.name}` to `{i.series}`, added to the line before | time | / theirs |", "|---|---|---|"]
+        lines.append(f"| (theirs) | {text(times[i.name], 0, ' ns')} | 1 |")
+        for step, name in zip(i.steps, [*runs_of(i)][1:]):
+            lines.append(
+                f"| {step.adds} | {text(times[name], 0, ' ns')} | {text(found['ratios'][name], 3)} |"
+            )
+        lines.append(
+            f"| the rest (ours) | {text(times[i.series], 0, ' ns')} | {text(found['ratios'][i.name], 3)} |"
         )
     where = ", ".join(found[key] for key in ("machine", "commit", "date") if found.get(key))
     lines += [

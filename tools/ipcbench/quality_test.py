@@ -32,12 +32,12 @@ def found(stream=10.0, ping=9.0, ratio=1.02, width=0.01):
         return {"median": median, "low": median * (1 - width), "high": median * (1 + width)}
 
     names = [quality.STREAM, quality.PING, quality.CLOCK]
-    names += [name for i in quality.INSTRUMENTS for name in (i.series, i.name)]
+    names += [name for i in quality.INSTRUMENTS for name in (i.series, *quality.runs_of(i))]
     return {
         "rounds": 12,
         "times": {name: record(2000.0) for name in names} | {quality.STREAM: record(stream)},
         "ping over clock": record(ping),
-        "ratios": {i.name: record(ratio) for i in quality.INSTRUMENTS},
+        "ratios": {name: record(ratio) for i in quality.INSTRUMENTS for name in quality.runs_of(i)},
         "commit": "0123456789ab",
     }
 
@@ -61,12 +61,15 @@ def test_sockperf_output_is_read_in_nanoseconds(says, tmp_path, monkeypatch):
     assert quality.sockperf_tcp(tmp_path, [0, 1]) == pytest.approx(6910)
 
 
-def test_zmq_thr_output_is_read_in_nanoseconds(says, tmp_path):
+def test_output_of_our_instruments_is_read_in_nanoseconds(says, tmp_path):
     says("312.25\n")
-    assert quality.zmq_thr(tmp_path, [0, 1]) == pytest.approx(312.25)
+    assert quality.zmq_thr(0)(tmp_path, [0, 1]) == pytest.approx(312.25)
+    says("9120 4.00\n")
+    assert quality.tcp_rtt(1)(tmp_path, [0, 1]) == pytest.approx(9120)
     says("")
-    with pytest.raises(ProgramError, match="zmq_thr printed no"):
-        quality.zmq_thr(tmp_path, [0, 1])
+    for mine in (quality.zmq_thr(0), quality.tcp_rtt(1)):
+        with pytest.raises(ProgramError, match="printed no"):
+            mine(tmp_path, [0, 1])
 
 
 def test_other_output_is_an_error(says, tmp_path):
@@ -89,6 +92,19 @@ def test_a_missed_target_says_so(missed):
 @pytest.mark.parametrize("ratio", [1.15, 0.85])
 def test_an_instrument_that_differs_says_so(ratio):
     assert quality.render(found(ratio=ratio)).count("**missed**") == len(quality.INSTRUMENTS)
+
+
+def test_the_steps_lead_from_the_instrument_to_ours():
+    numbers = found()
+    tcp = next(i for i in quality.INSTRUMENTS if i.name.startswith("sockperf"))
+    for i, name in enumerate([*quality.runs_of(tcp)][1:], start=1):
+        numbers["times"][name] = {"median": 1000.0 * i, "low": None, "high": None}
+    table = quality.render(numbers).split(f"| from `{tcp.name}` to `{tcp.series}`")[1].split("\n\n")[0]
+    lines = table.splitlines()[2:]
+    assert lines[0].startswith("| (theirs) | 2000 ns") and lines[-1].startswith("| the rest (ours)")
+    assert [line.split(" | ")[:2] for line in lines[1:-1]] == [
+        [f"| {step.adds}", f"{1000 * i} ns"] for i, step in enumerate(tcp.steps, start=1)
+    ]
 
 
 def test_an_interval_across_the_target_decides_nothing():
