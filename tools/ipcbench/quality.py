@@ -27,7 +27,7 @@ CLOCK = "floor/clock_read"
 WITHIN = 0.10  # what an instrument may differ by
 
 PERF_LOOPS = 100_000
-GROUP_LOOPS = 500  # of perf's messaging: 20 senders send to 20 receivers each
+GROUP_LOOPS = 4000  # of perf's messaging: 20 senders send to 20 receivers each; its time includes their start
 GROUP_MESSAGES = 20 * 20 * GROUP_LOOPS
 SOCKPERF_SECONDS = 1
 SOCKPERF_PORT = 11119
@@ -148,7 +148,7 @@ INSTRUMENTS = (
         "perf bench sched messaging",
         "pipe_throughput/unix_stream/bytes:64/placement:same",
         "real_time_ns",
-        "20 senders and 20 receivers of 100 bytes, read one by one; here one of each, and the receiver reads ahead",
+        "40 processes, their start and end in the time, and messages of 100 bytes; here two processes that run already",
         perf_messaging,
     ),
     Instrument(
