@@ -41,11 +41,15 @@ class ReadmeError(Exception):
     """README.md or its reference run cannot be used: what, where, what would be valid. Tools exit 2."""
 
 
+def _runs(folder: Path) -> list[Path]:
+    """The run folders there, the newest first."""
+    return sorted((p for p in folder.glob("*") if (p / "runs.csv").exists()), reverse=True)
+
+
 def reference_run(root: Path = ROOT) -> RunDir:
     """The newest run folder under results/reference/ from a machine of CPUS CPUs. Raises ReadmeError, RunDirError."""
     folder = root / "results" / "reference"
-    runs = sorted((p for p in folder.glob("*") if (p / "runs.csv").exists()), reverse=True)
-    for path in runs:
+    for path in _runs(folder):
         if RunDir(path).environment().get("machine", {}).get("cpus") == CPUS:
             return RunDir(path)
     raise ReadmeError(
@@ -132,6 +136,21 @@ def fastest(run: RunDir) -> str:
         "wake-ups or copy; in round brackets the others of the family whose intervals overlap the fastest one's."
     )
     return table(head, body) + f"\n\n{note}\n"
+
+
+def many_core(run: RunDir) -> str:
+    """As fastest(), of the newest run under results/many-core/ beside the reference run's folder. Raises ReadmeError."""
+    folder = run.path.parent.parent / "many-core"
+    runs = [RunDir(path) for path in _runs(folder)]
+    if not runs:
+        raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
+    newest = runs[0]
+    environment = newest.environment()
+    where = (
+        f"{machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
+        f"[{newest.path.name}](results/many-core/{newest.path.name}/)."
+    )
+    return f"{fastest(newest)}\n{where}\n"
 
 
 def _competes(row: Mapping[str, Any]) -> bool:
@@ -258,6 +277,7 @@ def figures(run: RunDir) -> str:
 
 PARTS: dict[str, Callable[[RunDir], str]] = {
     "fastest": fastest,
+    "many-core": many_core,
     "headline": headline,
     "verdict": verdict,
     "backends": backends,

@@ -96,6 +96,18 @@ def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from
     assert "fifo" not in line and "null" not in line and "cpython" not in line
 
 
+def test_the_newest_run_on_many_cores_is_shown_with_its_machine(root):
+    run = readme.reference_run(root)
+    with pytest.raises(readme.ReadmeError, match="many-core: no run folder"):
+        readme.many_core(run)
+    folder = root / "results" / "many-core"
+    make_run(folder / OLD, values(round_trip=5e3))
+    make_run(folder / NEW, values(round_trip=7e3))
+    text = readme.many_core(run)
+    assert "`os_pipe` 7.00 us" in text and f"[{NEW}](results/many-core/{NEW}/)" in text
+    assert OLD not in text
+
+
 def test_update_twice_changes_nothing(root):
     update(root, check=False)
     assert update(root, check=False) == []
@@ -125,7 +137,7 @@ def test_the_newest_reference_run_of_two_cpus_counts(root):
 @pytest.mark.parametrize(
     "old,new,message",
     [
-        ("generated: verdict", "generated: verdicts", "'verdicts'; there are fastest, headline"),
+        ("generated: verdict", "generated: verdicts", "'verdicts'; there are fastest, many-core"),
         ("<!-- /generated -->\nafter", "after", "not closed"),
         (README, "nothing generated", "no line"),
     ],
@@ -160,7 +172,7 @@ def test_the_readme_of_the_project_is_what_its_reference_run_gives():
 
 def test_every_part_has_a_name_that_the_readme_may_use():
     assert list(readme.PARTS) == [
-        *("fastest", "headline", "verdict", "backends", "quality", "figures")
+        *("fastest", "many-core", "headline", "verdict", "backends", "quality", "figures")
     ]
 
 
