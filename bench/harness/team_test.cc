@@ -98,7 +98,7 @@ TEST(TeamOfProcesses, BillsItsHelpers) {
   Team team(plan, kQuick);
   team.batch();
   EXPECT_GE(team.bill().cpu_ns, 5e6);
-  // A nap that a busy machine is late for is no switch.
+  // On a busy machine a nap may be over before the process sleeps.
   EXPECT_GE(team.bill().voluntary_switches, kNaps / 2);
 }
 

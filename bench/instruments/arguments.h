@@ -3,10 +3,12 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <system_error>
 #include <vector>
 
 namespace ipc::bench {

@@ -12,12 +12,18 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bench/instruments/arguments.h"
 #include "impl/driver/loops.h"
@@ -37,18 +43,23 @@ struct Connection {
   UniqueFd passive;  // the end that was accepted
 };
 
-void set_up(int tcp, int added) {
+// `buffer`: the one of the two that tcp_loopback asks for on this socket.
+void set_up(int tcp, int buffer, int added) {
   const int on = 1;
-  if (setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) throw_errno("TCP_NODELAY");
-  if (added < kBuffers) return;
-  for (const int option : {SO_SNDBUF, SO_RCVBUF}) ask_socket_buffer(tcp, option, 32 << 10);
+  const timeval patience{.tv_sec = 10, .tv_usec = 0};  // also when the other process has failed
+  if (setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+      setsockopt(tcp, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
+    throw_errno("setsockopt");
+  }
+  if (added >= kBuffers) ask_socket_buffer(tcp, buffer, 32 << 10);
 }
 
 Connection connect_to_self(int added) {
   const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   Connection made{UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), {}};
   if (!listener || !made.active) throw_errno("socket");
-  for (const int tcp : {listener.get(), made.active.get()}) set_up(tcp, added);
+  set_up(listener.get(), SO_RCVBUF, added);
+  set_up(made.active.get(), SO_SNDBUF, added);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -133,7 +144,7 @@ void measure(const LoopPlan& plan, int cpu, int added) {
       framed ? ping_with(StreamEndpoint(std::move(back.passive), std::move(there.active)), plan)
              : ping_with(asking, plan);
   const double segments = segments_sent() - before;
-  std::printf("%.0f %.2f\n", times.quantile(0.5).value_or(0),
+  std::printf("%.0f %.2f\n", times.quantile(0.5).value(),
               segments / static_cast<double>(plan.messages));
 }
 

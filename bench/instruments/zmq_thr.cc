@@ -5,18 +5,23 @@
 //
 // usage: zmq_thr BYTES MESSAGES SENDER_CPU RECEIVER_CPU ADDED. Prints nanoseconds a message.
 // ADDED says how much of what zmq_pair does besides is added, each with those before it:
-// 0 nothing (ZeroMQ's method), 1 every byte is written and read, 2 no more messages wait than fit in
-// 64 KiB, 3 the sender asks before each message whether the other is still there, 4 the receiver
-// waits for the end as well, which takes a poll(2) of its own.
+// 0 nothing (ZeroMQ's method)
+// 1 every byte is written and read
+// 2 no more messages wait than fit in 64 KiB
+// 3 the sender asks before each message whether the other is still there
+// 4 the receiver waits for the end as well, which takes a poll(2) of its own
 #include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
-#include <optional>
+#include <exception>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 #include <zmq.hpp>
 
 #include "bench/instruments/arguments.h"
@@ -24,6 +29,7 @@
 #include "impl/os/affinity.h"
 #include "impl/os/child.h"
 #include "impl/os/deadline.h"
+#include "impl/os/error.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/mapping.h"
 #include "impl/os/unique_name.h"
@@ -74,7 +80,10 @@ double receive_all(const Plan& plan, Semaphore& slots, const LifetimeToken::Hold
   const auto receive = [&] {
     while (plan.added >= kPolling && !socket.recv(message, zmq::recv_flags::dontwait)) {
       pollfd watched[] = {{announced, POLLIN, 0}, {hold.fd(), POLLIN, 0}};
-      if (poll(watched, 2, 10'000) == 0) throw std::runtime_error("nothing came for 10 s");
+      const int ready = poll(watched, 2, 10'000);
+      if (ready == 0) throw std::runtime_error("nothing came for 10 s");
+      if (ready < 0 && errno != EINTR) throw_errno("poll");
+      if (watched[1].revents != 0) throw std::runtime_error("the sender is gone");
     }
     if (plan.added < kPolling && !socket.recv(message)) {
       throw std::runtime_error("nothing came for 10 s");

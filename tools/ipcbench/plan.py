@@ -16,6 +16,9 @@ from .series import KEYS, Series, parse
 
 PROFILES = Path(__file__).resolve().parent.parent / "profiles.toml"
 SLOW_FACTOR = 3  # how far a fast side may stretch the slowest side's run beyond run_seconds
+STEADY = 8  # a batch of a stream has so many times what can wait in the transport, ...
+STEADY_SECONDS = 0.1  # ... or takes so long
+QUEUE_ITEMS = 16  # what a queue is asked for at least
 CPYTHON = "bench_cpython"  # its sides are never compared with those of the C++ programs
 
 
@@ -143,17 +146,27 @@ def comparison_group(entry: Listed) -> tuple[Any, ...]:
     return (entry.program == CPYTHON, entry.metric, *(keys.get(key) for key in KEYS))
 
 
+def steady_messages(entry: Listed, ns_per_message: float, capacity: int) -> float:
+    """The shortest batch that is a stream: what fits into the transport at once is sent before anybody receives."""
+    if entry.metric != "throughput":
+        return 0
+    least = QUEUE_ITEMS if entry.series.question.startswith("queue") else 1
+    waiting = max(capacity // int(entry.series.keys["bytes"]), least)
+    return min(STEADY * waiting, STEADY_SECONDS * 1e9 / ns_per_message)
+
+
 def assign_messages(
     entries: Iterable[Listed],
     calibrations: Mapping[str, Calibration],
     batches: int,
     run_seconds: float,
     batch_ms: float,
+    capacity: int,
 ) -> dict[str, int]:
     """Messages per batch of each series, one count for all sides of a comparison.
 
     The slowest side takes about `run_seconds` for its batches; where the fastest side's batch would be shorter than
-    `batch_ms`, up to SLOW_FACTOR times as long.
+    `batch_ms`, up to SLOW_FACTOR times as long. A side whose batch would not be a stream gets more.
     """
     groups: dict[tuple[Any, ...], list[Listed]] = {}
     for entry in entries:
@@ -165,8 +178,9 @@ def assign_messages(
         count = max(count, min(batch_ms * 1e6 / min(costs), SLOW_FACTOR * count))
         shares = [int(m.series.keys.get(k, 1)) for m in members for k in ("producers", "consumers")]
         step = math.lcm(*shares)
-        rounded = max(step, _two_digits(count) // step * step)
-        messages.update({entry.series.name: rounded for entry in members})
+        for entry, cost in zip(members, costs):
+            enough = max(count, steady_messages(entry, cost, capacity))
+            messages[entry.series.name] = max(step, _two_digits(enough) // step * step)
     return messages
 
 
@@ -187,7 +201,9 @@ def fit_messages(
     """(messages per batch of each series, estimated seconds of all blocks), the budget kept where that is possible."""
     seconds = profile.run_seconds
     while True:
-        counts = assign_messages(entries, calibrations, profile.batches, seconds, profile.batch_ms)
+        counts = assign_messages(
+            entries, calibrations, profile.batches, seconds, profile.batch_ms, profile.capacity
+        )
         block = sum(calibrations[n].run_seconds(counts[n], profile.batches) for n, _ in cells)
         if block * blocks <= profile.budget_seconds or seconds <= profile.min_run_seconds:
             return counts, block * blocks

@@ -133,7 +133,9 @@ def test_compared_sides_share_a_count_that_the_slowest_can_afford():
     entries = [latency("fast"), latency("slow"), latency("null")]
     names = [e.series.name for e in entries]
     costs = dict(zip(names, (Calibration(1e3, 0), Calibration(1e5, 0), Calibration(10, 0))))
-    counts = assign_messages(entries, costs, batches=5, run_seconds=0.2, batch_ms=0.1)
+    counts = assign_messages(
+        entries, costs, batches=5, run_seconds=0.2, batch_ms=0.1, capacity=65536
+    )
     assert counts[names[0]] == counts[names[1]] == 400
     assert counts[names[2]] == 4_000_000
 
@@ -142,19 +144,44 @@ def test_a_fast_side_stretches_the_slow_ones_run_by_three_at_most():
     entries = [latency("fast"), latency("slow")]
     names = [e.series.name for e in entries]
     costs = dict(zip(names, (Calibration(1e3, 0), Calibration(1e5, 0))))
-    counts = assign_messages(entries, costs, batches=5, run_seconds=0.2, batch_ms=0.8)
+    counts = assign_messages(
+        entries, costs, batches=5, run_seconds=0.2, batch_ms=0.8, capacity=65536
+    )
     assert set(counts.values()) == {800}
-    counts = assign_messages(entries, costs, batches=5, run_seconds=0.2, batch_ms=100)
+    counts = assign_messages(
+        entries, costs, batches=5, run_seconds=0.2, batch_ms=100, capacity=65536
+    )
     assert set(counts.values()) == {1200}
 
 
 def test_producers_and_consumers_can_share_the_messages_evenly():
     crowd = entry("queue_throughput/pipe_locked/bytes:64/producers:3/consumers:2/placement:same")
-    costs = {crowd.series.name: Calibration(1e3, 0)}
-    counts = assign_messages([crowd], costs, batches=1, run_seconds=0.0001, batch_ms=0)
-    assert counts[crowd.series.name] == 96
-    counts = assign_messages([crowd], costs, batches=1, run_seconds=0, batch_ms=0)
-    assert counts[crowd.series.name] == 6
+    for cost, count in ((1e3, 8100), (1e6, 96), (1e9, 6)):
+        costs = {crowd.series.name: Calibration(cost, 0)}
+        counts = assign_messages([crowd], costs, 1, run_seconds=0, batch_ms=0, capacity=65536)
+        assert counts[crowd.series.name] == count
+
+
+def test_a_batch_of_a_stream_is_many_times_what_can_wait():
+    name = "{0}_throughput/{1}/bytes:{2}/{3}placement:same"
+    streams = [
+        entry(name.format("pipe", "fast", 64, "")),
+        entry(name.format("pipe", "slow", 64, "")),
+        entry(name.format("queue", "large", 65536, "producers:1/consumers:1/")),
+    ]
+    ping = latency("ping")
+    costs = dict(zip([e.series.name for e in streams], (300, 1e5, 2e5)))
+    costs[ping.series.name] = 1e4
+    counts = assign_messages(
+        [*streams, ping],
+        {n: Calibration(ns, 0) for n, ns in costs.items()},
+        *(5, 0.03, 0, 65536),
+    )
+    fast, slow, large = (counts[e.series.name] for e in streams)
+    assert fast == 8100  # 8 x 1024, rounded down
+    assert slow == 1000  # 0.1 s
+    assert large == 120  # of at least 16 that wait
+    assert counts[ping.series.name] == 600  # of 0.03 s in 5 batches: nothing waits in a round trip
 
 
 def test_runs_shrink_until_the_budget_holds_and_no_further_than_allowed():

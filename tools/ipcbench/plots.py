@@ -56,7 +56,7 @@ def sheet_of(
     legend = style.backend_groups(data.looks, backends & data.shown)
     besides = [("other mechanisms", style.rest_line())] if backends - data.shown else []
     if besides or floors:
-        legend.append(style.Group("Besides", besides + list(floors)))
+        legend.append(style.Group("Other lines", besides + list(floors)))
     sheet = style.Sheet(
         title,
         [3.2 if rows == 1 else 2.6] * rows,
@@ -277,8 +277,9 @@ def percentiles(data: Data) -> style.Sheet:
     if not found:
         raise Nothing(f"needs histograms of {data.at()} round trips")
     note = (
-        "Lines: all process runs merged; bars: lowest to highest process run. "
-        f"They end where fewer than {BEYOND} samples lie beyond. Of C++ at most the {MOST} of a family that are best."
+        "Lines: all process runs merged; bars: lowest to highest process run, at the percentile named below and, so that "
+        "they can be told apart, a little beside it. "
+        f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ at most the {MOST} of a family that are best."
     )
     title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
     sheet, panels = sheet_of(title, data, note, list(found))
@@ -301,7 +302,9 @@ def percentiles(data: Data) -> style.Sheet:
             ax.plot(x, quantiles(sum(found[p], []), 1.0 - 1.0 / x), markevery=marks, **line)
             x = aside[aside <= shared]
             runs = [quantiles(run, 1.0 - 1.0 / x) for run in found[p]]
-            ax.vlines(x, np.min(runs, axis=0), np.max(runs, axis=0), color=line["color"], linewidth=1.0)
+            ax.vlines(
+                x, np.min(runs, axis=0), np.max(runs, axis=0), color=line["color"], linewidth=1.0
+            )
     sheet.label("Percentile of the round trips (%)", "Round trip (time)", style.TIME)
     return sheet
 

@@ -27,7 +27,9 @@ CLOCK = "floor/clock_read"
 WITHIN = 0.10  # what an instrument may differ by
 
 PERF_LOOPS = 100_000
-GROUP_LOOPS = 4000  # of perf's messaging: 20 senders send to 20 receivers each; its time includes their start
+GROUP_LOOPS = (
+    4000  # of perf's messaging: 20 senders send to 20 receivers each; its time includes their start
+)
 GROUP_MESSAGES = 20 * 20 * GROUP_LOOPS
 SOCKPERF_SECONDS = 1
 SOCKPERF_PORT = 11119
@@ -148,7 +150,7 @@ INSTRUMENTS = (
         "perf bench sched messaging",
         "pipe_throughput/unix_stream/bytes:64/placement:same",
         "real_time_ns",
-        "40 processes, their start and end in the time, and messages of 100 bytes; here two processes that run already",
+        "40 processes, their start and end in the time, messages of 100 bytes read one by one; here two processes that run already, and the receiver reads ahead",
         perf_messaging,
     ),
     Instrument(
@@ -158,9 +160,9 @@ INSTRUMENTS = (
         "medians both; here each way has a connection of its own, see below",
         sockperf_tcp,
         (
-            Step("nothing: `tcp_rtt`, one connection for both ways", tcp_rtt(0)),
+            Step("our loop in place of theirs: `tcp_rtt`, one connection", tcp_rtt(0)),
             Step("a connection each way: 4 segments a round trip, not 2", tcp_rtt(1)),
-            Step("socket buffers of 32 KiB", tcp_rtt(2)),
+            Step("the backend's socket buffers of 32 KiB", tcp_rtt(2)),
             Step("a length before each message, reading ahead", tcp_rtt(3)),
         ),
     ),
@@ -172,7 +174,9 @@ INSTRUMENTS = (
         zmq_thr(0),
         (
             Step("every byte is written and read", zmq_thr(1)),
-            Step("no more than 64 KiB wait: a slot taken and given back for each message", zmq_thr(2)),
+            Step(
+                "no more than 64 KiB wait: a slot taken and given back for each message", zmq_thr(2)
+            ),
             Step("a send asks whether the other is still there", zmq_thr(3)),
             Step("a receive that must wait waits for the end as well", zmq_thr(4)),
         ),
@@ -273,7 +277,11 @@ def render(found: Mapping[str, Any]) -> str:
     for i in INSTRUMENTS:
         if not i.steps:
             continue
-        lines += ["", f"| from `{i.name}` to `{i.series}`, added to the line before | time | / theirs |", "|---|---|---|"]
+        lines += [
+            "",
+            f"| from `{i.name}` to `{i.series}`, added to the line before | time | / theirs |",
+            "|---|---|---|",
+        ]
         lines.append(f"| (theirs) | {text(times[i.name], 0, ' ns')} | 1 |")
         for step, name in zip(i.steps, [*runs_of(i)][1:]):
             lines.append(

@@ -99,7 +99,9 @@ def test_the_steps_lead_from_the_instrument_to_ours():
     tcp = next(i for i in quality.INSTRUMENTS if i.name.startswith("sockperf"))
     for i, name in enumerate([*quality.runs_of(tcp)][1:], start=1):
         numbers["times"][name] = {"median": 1000.0 * i, "low": None, "high": None}
-    table = quality.render(numbers).split(f"| from `{tcp.name}` to `{tcp.series}`")[1].split("\n\n")[0]
+    table = (
+        quality.render(numbers).split(f"| from `{tcp.name}` to `{tcp.series}`")[1].split("\n\n")[0]
+    )
     lines = table.splitlines()[2:]
     assert lines[0].startswith("| (theirs) | 2000 ns") and lines[-1].startswith("| the rest (ours)")
     assert [line.split(" | ")[:2] for line in lines[1:-1]] == [

@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -86,17 +87,18 @@ def test_an_ordinary_user_without_sudo_is_told_what_to_type(tmp_path, bare):
     (bare / "apt-get").symlink_to("/bin/false")
     shutil.copy(TOOLS / "setup.sh", bare)
     (bare / "packages.txt").write_text("run  no-such-package  a reason\n")
-    for folder in (bare, *bare.parents):
-        if folder.stat().st_uid == os.geteuid() and folder.stat().st_mode & 0o777 == 0o700:
-            folder.chmod(0o755)  # the folders of pytest's
-    source = f'source "{bare}/setup.sh"; setup run'
-    done = subprocess.run(
-        [shutil.which("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups"]
-        + ["/bin/bash", "-euo", "pipefail", "-c", source],
-        env={"PATH": str(bare)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    with tempfile.TemporaryDirectory() as readable:  # for that user as well
+        Path(readable).chmod(0o755)
+        there = shutil.copytree(bare, Path(readable) / "bin", symlinks=True)
+        there.chmod(0o755)
+        source = f'source "{there}/setup.sh"; setup run'
+        done = subprocess.run(
+            [shutil.which("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups"]
+            + ["/bin/bash", "-euo", "pipefail", "-c", source],
+            env={"PATH": str(there)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
     assert done.returncode == 2
     assert "no sudo" in done.stderr and "apt-get install" in done.stderr
