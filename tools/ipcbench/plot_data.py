@@ -163,5 +163,6 @@ def read(run: RunDir, size: int | None = None) -> Data:
     conditions = style.conditions(run.environment(), plan, runs, rows)
     shown = best(points)
     alike = {style.COUNTERPART.get(backend, backend) for backend in shown}
-    looks = style.looks({p.backend for p in points}) | style.looks(shown | alike)
+    own = {backend for backend in shown if not style.is_cpython(backend)}
+    looks = style.looks({p.backend for p in points}) | style.looks(shown | alike, own)
     return Data(points, shown, floors, looks, conditions, size, run.histograms())

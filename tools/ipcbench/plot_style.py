@@ -99,10 +99,14 @@ def is_cpython(backend: Backend) -> bool:
     return backend[1].startswith("cpython_")
 
 
-def looks(backends: Iterable[Backend]) -> dict[Backend, Look]:
-    """One look per backend, no two alike; the same set of backends always gets the same looks."""
-    wanted = sorted(set(backends))
-    own = sorted({COUNTERPART.get(b, b) for b in wanted if b[1] != CONTROL})
+def looks(backends: Iterable[Backend], first: Iterable[Backend] = ()) -> dict[Backend, Look]:
+    """One look per backend, no two alike; the same backends always get the same looks.
+
+    Those of `first` have colours of their own, as far as there are enough.
+    """
+    wanted, first = sorted(set(backends)), set(first)
+    own = {COUNTERPART.get(b, b) for b in wanted if b[1] != CONTROL}
+    own = sorted(own, key=lambda b: (b[0], b not in first, b))
     members: dict[str, int] = {}
     table: dict[Backend, Look] = {}
     for index, backend in enumerate(own):

@@ -241,6 +241,15 @@ def test_no_two_backends_look_alike():
     assert {table[backend].colour for backend in own} == {*style.COLD, *style.WARM}
 
 
+def test_those_that_come_first_have_colours_of_their_own():
+    many = [("queue", f"q{i:02}") for i in range(12)]
+    first = many[1::2]
+    table = style.looks(many, first)
+    assert len({table[backend].colour for backend in first}) == len(first)
+    alone = style.looks(many)
+    assert len({alone[backend].colour for backend in first}) < len(first)
+
+
 def test_cpython_shares_the_colour_and_marker_of_its_cpp_counterpart_hollow_and_dashed():
     for cpython, cpp in style.COUNTERPART.items():
         table = style.looks([cpython, cpp, ("pipe", "a"), ("queue", "b")])

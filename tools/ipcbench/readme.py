@@ -111,13 +111,13 @@ def _headline_cell(row: Mapping[str, Any] | None) -> str:
     return " ".join(filter(None, interval_text(row))) + floor
 
 
-def fastest(run: RunDir) -> str:
+def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
     """One table: at each size and placement the fastest C++ backend of each family, for bytes and one pair of peers."""
     rows = [row for row in run.summary() if _competes(row)]
     places = [place for place in PLACEMENTS if any(row["placement"] == place for row in rows)]
     columns = [
         (family, metric)
-        for metric in METRICS
+        for metric in metrics
         for family in ("pipe", "queue")
         if any(row["question"] == f"{family}_{metric}" for row in rows)
     ]
@@ -139,7 +139,10 @@ def fastest(run: RunDir) -> str:
 
 
 def many_core(run: RunDir) -> str:
-    """As fastest(), of the newest run under results/many-core/ beside the reference run's folder. Raises ReadmeError."""
+    """As fastest(), of the newest run under results/many-core/ beside the reference run's folder. Raises ReadmeError.
+
+    Round trips only: the run is from before batches of streams had to be longer than what the transport holds.
+    """
     folder = run.path.parent.parent / "many-core"
     runs = [RunDir(path) for path in _runs(folder)]
     if not runs:
@@ -150,7 +153,9 @@ def many_core(run: RunDir) -> str:
         f"{machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
         f"[{newest.path.name}](results/many-core/{newest.path.name}/)."
     )
-    return f"{fastest(newest)}\n{where}\n"
+    noise = "; ".join(environment.get("noise") or []) or "none"
+    blocks = newest.plan().get("blocks", "several")
+    return f"{fastest(newest, ['latency'])}\n{where} Blocks: {blocks}. Its warnings: {noise}.\n"
 
 
 def _competes(row: Mapping[str, Any]) -> bool:
