@@ -345,6 +345,9 @@ double Team::duration(const std::vector<LoopResult>& results) const {
     end_ns = std::max(end_ns, result->end_ns);
   }
   if (balance != 0) throw std::runtime_error("the consumers did not get what the producers sent");
+  if (end_ns <= begin_ns) {  // null: its consumers wait for nobody
+    for (const LoopResult& result : results) begin_ns = std::min(begin_ns, result.begin_ns);
+  }
   return static_cast<double>(end_ns - begin_ns) * 1e-9;
 }
 

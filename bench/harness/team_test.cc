@@ -76,6 +76,19 @@ TEST(TeamOfProcesses, AsksTwiceBeforeItBelievesASlowMessage) {
   EXPECT_GT(team.messages_per_batch(), 100u) << "one message was taken for the whole batch";
 }
 
+// As with null: what the consumer gets, nobody sends.
+TEST(TeamOfProcesses, TimesConsumersThatWaitForNobodyFromTheirBegin) {
+  TeamPlan plan = stream_to(do_nothing);
+  plan.producers.front().open = []() -> Job {
+    return [](const LoopPlan& batch) {
+      usleep(20'000);
+      return do_nothing(batch);
+    };
+  };
+  Team team(plan, kQuick);
+  EXPECT_GT(team.batch(), 0);
+}
+
 // A helper that uses CPU time and naps during a batch only, and a consumer that sleeps until then.
 TEST(TeamOfProcesses, BillsItsHelpers) {
   constexpr std::clock_t kBurned = CLOCKS_PER_SEC / 200;
