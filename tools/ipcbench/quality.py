@@ -281,8 +281,8 @@ def render(found: Mapping[str, Any]) -> str:
             "",
             f"| from `{i.name}` to `{i.series}`, added to the line before | time | / theirs |",
             "|---|---|---|",
+            f"| (theirs) | {text(times[i.name], 0, ' ns')} | 1 |",
         ]
-        lines.append(f"| (theirs) | {text(times[i.name], 0, ' ns')} | 1 |")
         for step, name in zip(i.steps, [*runs_of(i)][1:]):
             lines.append(
                 f"| {step.adds} | {text(times[name], 0, ' ns')} | {text(found['ratios'][name], 3)} |"
