@@ -7,6 +7,7 @@ import os
 import queue
 import re
 import signal
+import subprocess
 import threading
 import time
 from resource import RUSAGE_SELF, getrusage
@@ -131,6 +132,22 @@ def test_a_server_that_is_killed_is_the_reason():
 
     with pytest.raises(SeriesFailed, match=re.escape("manager was killed by signal 9 (Killed)")):
         run(Killing)
+
+
+def test_a_server_that_is_killed_is_the_reason_though_all_peers_have_ended_before_it():
+    """The kernel closes the connections of a dying process before its parent hears of its end."""
+
+    class Dying(CpythonManagerQueue):
+        def open(self, role):
+            def cut_off(*message):
+                if role == "producer":
+                    subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -KILL {self.helper.pid}"])
+                raise ConnectionResetError(104, "Connection reset by peer")
+
+            return (cut_off, None) if role == "producer" else (None, cut_off)
+
+    with pytest.raises(SeriesFailed, match=re.escape("manager was killed by signal 9 (Killed)")):
+        run(Dying)
 
 
 def test_a_manager_that_does_not_start_is_no_result(monkeypatch):

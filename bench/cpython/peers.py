@@ -181,7 +181,7 @@ class Peers:
         """The reason given, unless a peer turns out to be killed or to have found a fault, or the
         helper to be killed.
 
-        The others lose their connections to that peer, and may complain of it before it is known.
+        The others lose their connections to it, and may complain and end before it is known.
         """
         deadline = time.monotonic() + GRACE_S
         talking = dict(zip(self._controls, self._jobs))
@@ -194,11 +194,10 @@ class Peers:
                     number = -process.exitcode
                     cause = f"signal {number} ({signal.strsignal(number)})"
                     return SeriesFailed(f"{name} was killed by {cause}")
-            running = [p.sentinel for p in self._processes if p.exitcode is None]
-            left = deadline - time.monotonic()
-            if left <= 0 or not (running or talking):
-                return SeriesFailed(reason)
             alive = [p.sentinel for _, p in watched if p.exitcode is None]
+            left = deadline - time.monotonic()
+            if left <= 0 or not (alive or talking):
+                return SeriesFailed(reason)
             for ready in wait([*alive, *talking], left):
                 if ready not in talking:
                     continue

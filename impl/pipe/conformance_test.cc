@@ -10,7 +10,7 @@ namespace {
 std::vector<Case<PipeEntry>> all_cases() {
   std::vector<Case<PipeEntry>> all;
   for (const auto& [name, entry] : PipeRegistry::entries()) {
-    for (auto& one : cases_of(entry, pipe_checks())) all.push_back(std::move(one));
+    for (const auto& one : cases_of(entry, pipe_checks())) all.push_back(one);
   }
   return all;
 }

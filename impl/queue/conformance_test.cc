@@ -10,7 +10,7 @@ namespace {
 std::vector<Case<QueueEntry>> all_cases() {
   std::vector<Case<QueueEntry>> all;
   for (const auto& [name, entry] : QueueRegistry::entries()) {
-    for (auto& one : cases_of(entry, queue_checks())) all.push_back(std::move(one));
+    for (const auto& one : cases_of(entry, queue_checks())) all.push_back(one);
   }
   return all;
 }
