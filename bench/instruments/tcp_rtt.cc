@@ -8,9 +8,6 @@
 // ADDED says how much of what tcp_loopback does is added, each with those before it: 0 nothing (one
 // connection carries both ways, as usual), 1 a connection each way, 2 socket buffers of 32 KiB
 // where the kernel chose before, 3 a length before each message, sent with it and read ahead.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -30,6 +27,7 @@
 #include "impl/os/affinity.h"
 #include "impl/os/child.h"
 #include "impl/os/error.h"
+#include "impl/os/loopback.h"
 #include "impl/os/socket.h"
 #include "impl/pipe/stream_endpoint.h"
 
@@ -38,40 +36,20 @@ namespace {
 
 enum Added { kNothing, kBothWays, kBuffers, kFrames };
 
-struct Connection {
-  UniqueFd active;   // the end that connected
-  UniqueFd passive;  // the end that was accepted
-};
-
-// `buffer`: the one of the two that tcp_loopback asks for on this socket.
-void set_up(int tcp, int buffer, int added) {
-  const int on = 1;
-  const timeval patience{.tv_sec = 10, .tv_usec = 0};  // also when the other process has failed
-  if (setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-      setsockopt(tcp, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
-    throw_errno("setsockopt");
-  }
-  if (added >= kBuffers) ask_socket_buffer(tcp, buffer, 32 << 10);
-}
-
-Connection connect_to_self(int added) {
-  const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  Connection made{UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), {}};
-  if (!listener || !made.active) throw_errno("socket");
-  set_up(listener.get(), SO_RCVBUF, added);
-  set_up(made.active.get(), SO_SNDBUF, added);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const name = reinterpret_cast<sockaddr*>(&address);
-  if (bind(listener.get(), name, size) != 0) throw_errno("bind to 127.0.0.1");
-  if (listen(listener.get(), 1) != 0) throw_errno("listen on 127.0.0.1");
-  if (getsockname(listener.get(), name, &size) != 0) throw_errno("getsockname");
-  if (connect(made.active.get(), name, size) != 0) throw_errno("connect to 127.0.0.1");
-  made.passive = UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!made.passive) throw_errno("accept");
-  return made;
+LoopbackConnection connect_to_self(int added) {
+  return connect_over_loopback([added](int listener, int active) {
+    for (const int tcp : {listener, active}) {
+      const timeval patience{.tv_sec = 10, .tv_usec = 0};  // also when the other process has failed
+      if (setsockopt(tcp, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
+        throw_errno("SO_RCVTIMEO");
+      }
+      set_no_delay(tcp);
+    }
+    if (added >= kBuffers) {
+      ask_socket_buffer(listener, SO_RCVBUF, 32 << 10);
+      ask_socket_buffer(active, SO_SNDBUF, 32 << 10);
+    }
+  });
 }
 
 // Messages of one size, as they are: a call each.
@@ -127,8 +105,8 @@ double segments_sent() {
 }
 
 void measure(const LoopPlan& plan, int cpu, int added) {
-  Connection there = connect_to_self(added);
-  Connection back = added >= kBothWays ? connect_to_self(added) : Connection{};
+  LoopbackConnection there = connect_to_self(added);
+  LoopbackConnection back = added >= kBothWays ? connect_to_self(added) : LoopbackConnection{};
   const bool framed = added >= kFrames;
   const int back_in = back.active ? back.passive.get() : there.active.get();
   const int back_out = back.active ? back.active.get() : there.passive.get();

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "impl/driver/peers_test.h"
@@ -49,13 +50,17 @@ Belongings belongings_of_this_process() {
 }
 
 void expect_belongings(const Belongings& before) {
-  const Deadline deadline = Deadline::after(std::chrono::seconds(1));
+  constexpr std::chrono::seconds kSilence{1};
+  Deadline deadline = Deadline::after(kSilence);
   Belongings now = belongings_of_this_process();
-  // Libraries close in threads of their own.
+  // Libraries close in threads of their own, one thing after another.
   while ((now.threads > before.threads || now.descriptors > before.descriptors) &&
          !deadline.passed()) {
     nap(std::chrono::milliseconds(1));
-    now = belongings_of_this_process();
+    const Belongings last = std::exchange(now, belongings_of_this_process());
+    if (now.threads + now.descriptors < last.threads + last.descriptors) {
+      deadline = Deadline::after(kSilence);
+    }
   }
   expect(now.descriptors <= before.descriptors, now.descriptors - before.descriptors,
          " descriptors are left behind");

@@ -47,6 +47,7 @@ class BoostMq {
     try {
       queue_.emplace(boost::interprocess::create_only, name.c_str(), messages_, message_bytes_);
     } catch (const boost::interprocess::interprocess_exception& error) {
+      Queue::remove(name.c_str());  // it may have got that far
       errno = error.get_native_error();
       throw_errno(what);
     }

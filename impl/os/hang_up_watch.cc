@@ -2,13 +2,13 @@
 #include "impl/os/hang_up_watch.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
 #include <utility>
 
 #include "impl/os/error.h"
+#include "impl/os/quiet_thread.h"
 
 namespace ipc {
 namespace {
@@ -35,17 +35,7 @@ void HangUpWatch::run(int fd, std::function<bool()> act) {
   if (running_.load(std::memory_order_relaxed)) return;
   stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
   if (!stop_) throw_errno("eventfd");
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the thread inherits it
-  try {
-    thread_ = std::thread([stop = stop_.get(), fd, act = std::move(act)] { watch(stop, fd, act); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = quiet_thread([stop = stop_.get(), fd, act = std::move(act)] { watch(stop, fd, act); });
   running_.store(true, std::memory_order_release);  // pairs with start
 }
 

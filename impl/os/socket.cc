@@ -10,6 +10,12 @@
 
 namespace ipc {
 
+UniqueFd make_socket(int domain, int type) {
+  UniqueFd made(socket(domain, type | SOCK_CLOEXEC, 0));
+  if (!made) throw_errno("socket");
+  return made;
+}
+
 SocketPair make_socket_pair(int type) {
   int ends[2];
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");

@@ -9,11 +9,15 @@
 
 namespace ipc {
 
+// `domain`: AF_UNIX or AF_INET; `type`: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. Throws
+// std::system_error.
+UniqueFd make_socket(int domain, int type);
+
 // Two unix sockets, connected with each other.
 struct SocketPair {
   UniqueFd ends[2];
 };
-// `type`: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. Throws std::system_error.
+// `type` as above. Throws std::system_error.
 SocketPair make_socket_pair(int type);
 // From now on end 0 only receives and end 1 only sends.
 void make_one_way(const SocketPair& pair);

@@ -16,16 +16,7 @@
 namespace ipc {
 namespace {
 
-constexpr std::size_t kReadAhead = 64 * 1024;
-constexpr std::size_t kLarge =
-    8 * 1024;                        // from here on the second copy costs more than a second read
 constexpr std::size_t kSmall = 512;  // up to here a copy costs less than a second part in writev
-
-Status failure() {
-  if (errno == EPIPE) return Status::closed;
-  if (errno == ECONNRESET) return Status::peer_died;
-  return Status::system_error;
-}
 
 // Sends `header` and `message` from byte `sent` of the two together on, at most `limit` bytes.
 // Returns what write(2) does.
@@ -61,6 +52,12 @@ Status wait_for(int fd, short events, Deadline deadline) {
 
 }  // namespace
 
+Status stream_failure() {
+  if (errno == EPIPE) return Status::closed;
+  if (errno == ECONNRESET) return Status::peer_died;
+  return Status::system_error;
+}
+
 void encode_frame_header(std::size_t length, std::byte* header) {
   const std::uint32_t wire = __builtin_bswap32(static_cast<std::uint32_t>(length));
   std::memcpy(header, &wire, sizeof wire);
@@ -90,7 +87,7 @@ Status write_frame(int fd, std::span<const std::byte> message, Deadline deadline
     const ssize_t written = write_part(fd, header, message, sent, limit);
     if (written < 0) {
       if (errno == EINTR) continue;
-      return failure();
+      return stream_failure();
     }
     sent += static_cast<std::size_t>(written);
   }
@@ -104,52 +101,19 @@ Status read_exactly(int fd, std::byte* to, std::size_t size) {
     if (n == 0) return got == 0 ? Status::closed : Status::corrupt;
     if (n < 0) {
       if (errno == EINTR) continue;
-      return failure();
+      return stream_failure();
     }
     got += static_cast<std::size_t>(n);
   }
   return Status::ok;
 }
 
-Status FrameReader::fill(int fd) {
-  if (ahead_.size() == 0) ahead_.resize(kReadAhead);
-  if (begin_ != 0) {
-    std::memmove(ahead_.data(), ahead_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
-  const std::size_t want = large_ ? kFrameHeader - end_ : ahead_.size() - end_;
-  for (;;) {
-    const ssize_t n = read(fd, ahead_.data() + end_, want);
-    if (n > 0) {
-      end_ += static_cast<std::size_t>(n);
-      return Status::ok;
-    }
-    if (n == 0) return has_buffered() ? Status::corrupt : Status::closed;
-    if (errno != EINTR) return failure();
-  }
-}
-
 Status FrameReader::receive(int fd, Buffer& message, Deadline deadline) {
   if (!deadline.is_never()) {
     if (Status s = ready(fd, deadline); s != Status::ok) return s;
   }
-  while (end_ - begin_ < kFrameHeader) {
-    if (Status s = fill(fd); s != Status::ok) return s;
-  }
-  const std::int64_t length = decode_frame_header(ahead_.data() + begin_);
-  if (length < 0) return Status::corrupt;
-  const auto size = static_cast<std::size_t>(length);
-  message.resize(size);  // may throw: the header is still there then
-  begin_ += kFrameHeader;
-  const std::size_t here = std::min(size, end_ - begin_);
-  if (here != 0) std::memcpy(message.data(), ahead_.data() + begin_, here);
-  begin_ += here;
-  if (begin_ == end_) begin_ = end_ = 0;
-  large_ = size >= kLarge;
-  if (here == size) return Status::ok;
-  const Status s = read_exactly(fd, message.data() + here, size - here);
-  return s == Status::closed ? Status::corrupt : s;
+  return receive_by([fd](std::byte* to, std::size_t size, bool) { return read(fd, to, size); },
+                    message);
 }
 
 Status FrameReader::ready(int fd, Deadline deadline) const {

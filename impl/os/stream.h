@@ -7,8 +7,13 @@
 // otherwise.
 #pragma once
 
+#include <sys/types.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "impl/os/buffer.h"
@@ -31,17 +36,29 @@ Status write_frame(int fd, std::span<const std::byte> message, Deadline deadline
 // Reads exactly `size` bytes; closed at once at end of file, corrupt when it comes in the middle.
 Status read_exactly(int fd, std::byte* to, std::size_t size);
 
+// What errno says of a read or a write that failed.
+Status stream_failure();
+
 // Receives messages, reading ahead so that a small message costs one read, and many that wait cost
 // less. What was read ahead belongs to this reader: fork copies it, nobody else sees it.
 class FrameReader {
  public:
   Status receive(int fd, Buffer& message, Deadline deadline);
+  // The same by other means. `read` takes (to, size, all) and does what read(2) does: it waits for
+  // one byte or more, and should wait for all where `all` says so.
+  template <class Read>
+  Status receive_by(const Read& read, Buffer& message);
   // ok when a message has begun to arrive or the stream has ended, timed_out otherwise.
   Status ready(int fd, Deadline deadline) const;
   bool has_buffered() const { return begin_ != end_; }
 
  private:
-  Status fill(int fd);
+  static constexpr std::size_t kReadAhead = 64 * 1024;
+  // From here on the second copy costs more than a second read.
+  static constexpr std::size_t kLarge = 8 * 1024;
+
+  template <class Read>
+  Status fill(const Read& read);
 
   Buffer ahead_;
   std::size_t begin_ = 0;
@@ -49,6 +66,50 @@ class FrameReader {
   bool large_ =
       false;  // the last message was: read its successor's header alone, the body in place
 };
+
+template <class Read>
+Status FrameReader::fill(const Read& read) {
+  if (ahead_.size() == 0) ahead_.resize(kReadAhead);
+  if (begin_ != 0) {
+    std::memmove(ahead_.data(), ahead_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  const std::size_t want = large_ ? kFrameHeader - end_ : ahead_.size() - end_;
+  for (;;) {
+    const ssize_t n = read(ahead_.data() + end_, want, false);
+    if (n > 0) {
+      end_ += static_cast<std::size_t>(n);
+      return Status::ok;
+    }
+    if (n == 0) return has_buffered() ? Status::corrupt : Status::closed;
+    if (errno != EINTR) return stream_failure();
+  }
+}
+
+template <class Read>
+Status FrameReader::receive_by(const Read& read, Buffer& message) {
+  while (end_ - begin_ < kFrameHeader) {
+    if (Status s = fill(read); s != Status::ok) return s;
+  }
+  const std::int64_t length = decode_frame_header(ahead_.data() + begin_);
+  if (length < 0) return Status::corrupt;
+  const auto size = static_cast<std::size_t>(length);
+  message.resize(size);  // may throw: the header is still there then
+  begin_ += kFrameHeader;
+  std::size_t got = std::min(size, end_ - begin_);
+  if (got != 0) std::memcpy(message.data(), ahead_.data() + begin_, got);
+  begin_ += got;
+  if (begin_ == end_) begin_ = end_ = 0;
+  large_ = size >= kLarge;
+  while (got < size) {
+    const ssize_t n = read(message.data() + got, size - got, true);
+    if (n == 0) return Status::corrupt;
+    if (n < 0 && errno != EINTR) return stream_failure();
+    if (n > 0) got += static_cast<std::size_t>(n);
+  }
+  return Status::ok;
+}
 
 // Both ends of a pipe(2), close-on-exec. Throws std::system_error.
 struct PipeEnds {

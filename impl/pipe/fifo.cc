@@ -11,9 +11,7 @@
 #include <string>
 
 #include "impl/os/error.h"
-#include "impl/pipe/backend.h"
-#include "impl/pipe/ends_of_sides.h"
-#include "impl/pipe/stream_endpoint.h"
+#include "impl/pipe/kernel_pipes.h"
 
 namespace ipc {
 namespace {
@@ -58,24 +56,7 @@ PipeEnds make_fifo(std::size_t capacity_bytes) {
   return ends;
 }
 
-class Fifo {
- public:
-  explicit Fifo(const PipeOptions& options)
-      : ends_(options.duplex, [&] { return make_fifo(options.capacity_bytes); }),
-        capacity_bytes_(pipe_capacity(ends_.of(0).read.get())) {}
-
-  std::unique_ptr<StreamEndpoint> open(int side) {
-    return std::make_unique<StreamEndpoint>(ends_.take(side));
-  }
-  void drop(int side) { ends_.drop(side); }
-  std::size_t capacity_bytes() const { return capacity_bytes_; }
-
- private:
-  EndsOfSides ends_;
-  std::size_t capacity_bytes_;
-};
-
-const RegisterPipe<Fifo> registered(
+const RegisterPipe<KernelPipes<make_fifo>> registered(
     "fifo",
     {.summary = "named pipe each way, length-prefixed messages; unlinked before it is used",
      .source = "fifo(7)",

@@ -14,12 +14,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
-#include <cstring>
 
 #include "impl/os/error.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/per_process.h"
+#include "impl/os/socket.h"
 #include "impl/os/stream.h"
 #include "impl/pipe/backend.h"
 
@@ -85,10 +84,10 @@ class IoUring {
       frame.msg_iovlen = 2;
       Ring& ring = sending_.get();
       for (std::size_t left = kFrameHeader + message.size();;) {
-        const int sent = ring.run([this, &frame](io_uring_sqe* operation) {
+        const ssize_t sent = result(ring.run([this, &frame](io_uring_sqe* operation) {
           io_uring_prep_sendmsg(operation, socket_.get(), &frame, MSG_NOSIGNAL | MSG_WAITALL);
-        });
-        if (sent < 0) return failure(sent);
+        }));
+        if (sent < 0) return stream_failure();
         left -= static_cast<std::size_t>(sent);
         if (left == 0) return Status::ok;
         skip(parts, static_cast<std::size_t>(sent));
@@ -96,25 +95,12 @@ class IoUring {
     }
 
     Status receive(Buffer& message) {
-      while (end_ - begin_ < kFrameHeader) {
-        if (Status s = fill(); s != Status::ok) return s;
-      }
-      const std::int64_t length = decode_frame_header(ahead_.data() + begin_);
-      if (length < 0) return Status::corrupt;
-      const auto size = static_cast<std::size_t>(length);
-      message.resize(size);  // may throw: the header is still there then
-      begin_ += kFrameHeader;
-      std::size_t got = std::min(size, end_ - begin_);
-      if (got != 0) std::memcpy(message.data(), ahead_.data() + begin_, got);
-      begin_ += got;
-      large_ = size >= kLarge;
-      while (got < size) {
-        const int more = read(message.data() + got, size - got, MSG_WAITALL);
-        if (more < 0) return failure(more);
-        if (more == 0) return Status::corrupt;
-        got += static_cast<std::size_t>(more);
-      }
-      return Status::ok;
+      const auto read = [this](std::byte* to, std::size_t size, bool all) {
+        return result(receiving_.get().run([&](io_uring_sqe* operation) {
+          io_uring_prep_recv(operation, socket_.get(), to, size, all ? MSG_WAITALL : 0);
+        }));
+      };
+      return reader_.receive_by(read, message);
     }
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
@@ -127,21 +113,18 @@ class IoUring {
       return status == Status::ok ? receive(message) : status;
     }
     Status ready(Deadline deadline) const {
-      if (begin_ != end_) return Status::ok;
+      if (reader_.has_buffered()) return Status::ok;
       const Status status = wait(POLLIN, deadline);
       return status == Status::timed_out && hold_.is_alone() ? Status::ok : status;
     }
     int wait_fd() const { return socket_.get(); }
 
    private:
-    // As FrameReader has them, for the same reasons.
-    static constexpr std::size_t kReadAhead = 64 * 1024;
-    static constexpr std::size_t kLarge = 8 * 1024;
-
-    static Status failure(int error) {
-      errno = -error;
-      if (errno == EPIPE) return Status::closed;
-      return errno == ECONNRESET ? Status::peer_died : Status::system_error;
+    // As a system call gives it.
+    static ssize_t result(int of_operation) {
+      if (of_operation >= 0) return of_operation;
+      errno = -of_operation;
+      return -1;
     }
 
     static void skip(iovec (&parts)[2], std::size_t bytes) {
@@ -153,26 +136,6 @@ class IoUring {
       }
     }
 
-    int read(std::byte* to, std::size_t size, int flags) {
-      return receiving_.get().run([&](io_uring_sqe* operation) {
-        io_uring_prep_recv(operation, socket_.get(), to, size, flags);
-      });
-    }
-
-    // Reads what is there, at least a byte, behind what was read ahead.
-    Status fill() {
-      if (ahead_.size() == 0) ahead_.resize(kReadAhead);
-      std::memmove(ahead_.data(), ahead_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-      const std::size_t want = (large_ ? kFrameHeader : kReadAhead) - end_;
-      const int more = read(ahead_.data() + end_, want, 0);
-      if (more < 0) return failure(more);
-      if (more == 0) return end_ != 0 ? Status::corrupt : Status::closed;
-      end_ += static_cast<std::size_t>(more);
-      return Status::ok;
-    }
-
     Status wait(short events, Deadline deadline) const {
       const int reported = poll_until(socket_.get(), events, deadline);
       return reported > 0 ? Status::ok : reported == 0 ? Status::timed_out : Status::system_error;
@@ -182,45 +145,27 @@ class IoUring {
     LifetimeToken::Hold hold_;
     PerProcess<Ring> sending_;
     PerProcess<Ring> receiving_;
-    Buffer ahead_;  // what was read and not handed out is between begin_ and end_
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-    bool large_ = false;  // the last message was: its successor is read in place
+    FrameReader reader_;
   };
 
-  explicit IoUring(const PipeOptions& options) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
-    for (int side = 0; side < 2; ++side) {
-      sides_[side] = UniqueFd(ends[side]);
-      // The kernel doubles what it is told, for its own book-keeping, and reports the double.
-      const int half = static_cast<int>(std::min<std::size_t>(options.capacity_bytes, INT_MAX) / 2);
-      if (setsockopt(ends[side], SOL_SOCKET, SO_SNDBUF, &half, sizeof half) != 0) {
-        throw_errno("SO_SNDBUF");
-      }
+  explicit IoUring(const PipeOptions& options) : sides_(make_socket_pair(SOCK_STREAM)) {
+    for (const UniqueFd& side : sides_.ends) {
+      capacity_bytes_ = ask_socket_buffer(side.get(), SO_SNDBUF, options.capacity_bytes);
     }
-    int granted = 0;
-    socklen_t length = sizeof granted;
-    if (getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &granted, &length) != 0)
-      throw_errno("SO_SNDBUF");
-    capacity_bytes_ = static_cast<std::size_t>(granted);
-    if (!options.duplex) {
-      shutdown(ends[0], SHUT_WR);
-      shutdown(ends[1], SHUT_RD);
-    }
+    if (!options.duplex) make_one_way(sides_);
   }
 
   std::unique_ptr<End> open(int side) {
-    return std::make_unique<End>(std::move(sides_[side]), lifetime_.take(side));
+    return std::make_unique<End>(std::move(sides_.ends[side]), lifetime_.take(side));
   }
   void drop(int side) {
-    sides_[side].reset();
+    sides_.ends[side].reset();
     lifetime_.drop(side);
   }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
 
  private:
-  UniqueFd sides_[2];
+  SocketPair sides_;
   LifetimeToken lifetime_;
   std::size_t capacity_bytes_;
 };

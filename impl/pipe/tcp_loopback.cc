@@ -5,12 +5,10 @@
 // receiving end of a way resets it always, so that the next send is told. Kernel objects: two
 // sockets each way; no port outlives them. Wait class: block. Source: tcp(7). Limit: what a side
 // that is gone had sent and the other had no room for waits some minutes, then it is peer_died.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "impl/os/error.h"
+#include "impl/os/loopback.h"
 #include "impl/os/socket.h"
 #include "impl/pipe/backend.h"
 #include "impl/pipe/ends_of_sides.h"
@@ -18,45 +16,6 @@
 
 namespace ipc {
 namespace {
-
-UniqueFd make_socket() {
-  UniqueFd tcp(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!tcp) throw_errno("socket");
-  return tcp;
-}
-
-template <class T>
-void set_option(const UniqueFd& tcp, int level, int option, const T& value, const char* name) {
-  if (setsockopt(tcp.get(), level, option, &value, sizeof value) != 0) throw_errno(name);
-}
-
-// The address of this machine for itself, as the socket functions take it.
-struct Address {
-  sockaddr_in in{
-      .sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  socklen_t size = sizeof in;
-
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&in); }
-  bool operator==(const Address& other) const {
-    return in.sin_port == other.in.sin_port && in.sin_addr.s_addr == other.in.sin_addr.s_addr;
-  }
-};
-
-Address name_of(const UniqueFd& tcp) {
-  Address address;
-  if (getsockname(tcp.get(), address.get(), &address.size) != 0) throw_errno("getsockname");
-  return address;
-}
-
-// The next connection that comes from `peer`. Others may come: the port is there for everybody.
-UniqueFd accept_from(const UniqueFd& listener, const Address& peer) {
-  for (;;) {
-    Address from;
-    UniqueFd tcp(accept4(listener.get(), from.get(), &from.size, SOCK_CLOEXEC));
-    if (!tcp && errno != EINTR && errno != ECONNABORTED) throw_errno("accept");
-    if (tcp && from == peer) return tcp;
-  }
-}
 
 class TcpLoopback {
  public:
@@ -88,25 +47,18 @@ class TcpLoopback {
   // One half of the capacity waits with the sender, the other with the receiver.
   PipeEnds connect(std::size_t capacity_bytes) {
     ignore_sigpipe();
-    const UniqueFd listener = make_socket();
-    Address here;
-    if (bind(listener.get(), here.get(), here.size) != 0) throw_errno("bind to 127.0.0.1");
+    const std::size_t half = capacity_bytes / 2;
     // Before the connection, which settles how large its window can be.
-    capacity_bytes_ = ask_socket_buffer(listener.get(), SO_RCVBUF, capacity_bytes / 2);
-    if (listen(listener.get(), 1) != 0) throw_errno("listen on 127.0.0.1");
-    here = name_of(listener);
-
-    PipeEnds ends;
-    ends.write = make_socket();
-    capacity_bytes_ += ask_socket_buffer(ends.write.get(), SO_SNDBUF, capacity_bytes / 2);
-    set_option(ends.write, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
-    // After a signal it goes on by itself.
-    if (::connect(ends.write.get(), here.get(), here.size) != 0 && errno != EINTR) {
-      throw_errno("connect to 127.0.0.1");
+    LoopbackConnection made = connect_over_loopback([this, half](int listener, int active) {
+      capacity_bytes_ =
+          ask_socket_buffer(listener, SO_RCVBUF, half) + ask_socket_buffer(active, SO_SNDBUF, half);
+      set_no_delay(active);
+    });
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    if (setsockopt(made.passive.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0) {
+      throw_errno("SO_LINGER");
     }
-    ends.read = accept_from(listener, name_of(ends.write));
-    set_option(ends.read, SOL_SOCKET, SO_LINGER, linger{.l_onoff = 1, .l_linger = 0}, "SO_LINGER");
-    return ends;
+    return {std::move(made.passive), std::move(made.active)};
   }
 
   std::size_t capacity_bytes_ = 0;

@@ -13,12 +13,6 @@
 namespace ipc {
 namespace {
 
-UniqueFd make_socket() {
-  UniqueFd made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!made) throw_errno("socket");
-  return made;
-}
-
 // Whether it was this process that connected to it: others may know the name as well.
 bool is_ours(const UniqueFd& accepted) {
   ucred peer{};
@@ -30,7 +24,7 @@ bool is_ours(const UniqueFd& accepted) {
 }
 
 SocketPair meet_by_name() {
-  const UniqueFd listener = make_socket();
+  const UniqueFd listener = make_socket(AF_UNIX, SOCK_STREAM);
   sockaddr_un name{};
   auto* const address = reinterpret_cast<sockaddr*>(&name);
   name.sun_family = AF_UNIX;
@@ -39,7 +33,7 @@ SocketPair meet_by_name() {
   if (getsockname(listener.get(), address, &size) != 0) throw_errno("getsockname");
   if (listen(listener.get(), 1) != 0) throw_errno("listen");
   SocketPair met;
-  met.ends[0] = make_socket();
+  met.ends[0] = make_socket(AF_UNIX, SOCK_STREAM);
   while (connect(met.ends[0].get(), address, size) != 0) {
     if (errno != EINTR) throw_errno("connect by an abstract name");
   }
