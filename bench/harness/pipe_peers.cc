@@ -35,6 +35,7 @@ std::vector<Series> pipe_series(const char* question, Metric metric, StartPipe s
       for (const bool objects : kCodecs) {
         for (const Placement placement : kPlacements) {
           const Keys keys{.bytes = bytes, .objects = objects, .placement = placement};
+          if (!is_asked(keys)) continue;
           all.push_back(backend_series(question, metric, entry, keys, start, 2));
         }
       }

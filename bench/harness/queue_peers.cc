@@ -55,6 +55,7 @@ std::vector<Series> queue_series(const char* question, Metric metric,
                             .producers = producers,
                             .consumers = consumers,
                             .placement = placement};
+            if (!is_asked(keys)) continue;
             const int peers = std::max(2, producers + consumers);
             all.push_back(backend_series(question, metric, entry, keys, start, peers));
           }

@@ -51,6 +51,13 @@ inline constexpr std::size_t kSizes[] = {16, 64, 1024, 4096, 65536, 1048576};
 inline constexpr bool kCodecs[] = {false, true};
 inline constexpr Placement kPlacements[] = {Placement::same, Placement::cross, Placement::free};
 
+// Objects are bytes with an encoding on top, which costs a peer the same wherever it runs and
+// however many run beside it: they are asked of one pair, where the placement is known.
+constexpr bool is_asked(const Keys& keys) {
+  return !keys.objects ||
+         (keys.producers <= 1 && keys.consumers <= 1 && keys.placement != Placement::free);
+}
+
 std::string_view to_string(Metric metric);
 std::string_view to_string(Placement placement);
 
