@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Sourced by tools/run, tools/test and tools/check: `setup GROUP...` installs what packages.txt lists for these groups
+# Sourced by the tools that need packages: `setup GROUP...` installs what packages.txt lists for these groups
 # and this Debian lacks. It says first what and why. Nothing missing: it does and says nothing. Exit 2 when it cannot.
 
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

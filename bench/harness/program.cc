@@ -11,6 +11,7 @@
 
 #include "bench/harness/options.h"
 #include "bench/harness/reporter.h"
+#include "bench/harness/stop.h"
 #include "impl/os/affinity.h"
 #include "impl/os/error.h"
 
@@ -179,6 +180,8 @@ void measure(benchmark::State& state, const Series& series, const RunOptions& op
   } catch (const std::exception& error) {
     state.SkipWithError(error.what());
     failed = true;
+  } catch (const Stopped& stopped) {  // the team is gone
+    end_by(stopped);
   }
 }
 
@@ -188,6 +191,7 @@ int run(const Options& options, std::string executable, const std::vector<Series
     for (const Series& series : chosen) std::cout << series.name() << "\n";
     return 0;
   }
+  hold_stop_signals();
   std::vector<std::string> flags = options.for_benchmark;
   std::vector<char*> arguments{executable.data()};
   for (std::string& flag : flags) arguments.push_back(flag.data());

@@ -52,8 +52,8 @@ Series backend_series(const char* question, Metric metric, const Entry& entry, c
           }};
 }
 
-// Command line as results/README.md describes it. Exit status 0, 2 for wrong usage, 3 when a series
-// failed.
+// Command line as kUsage (options.h) describes it. Exit status 0, 2 for wrong usage, 3 when a
+// series failed.
 int program(int argc, char** argv);
 
 }  // namespace ipc::bench

@@ -2,9 +2,12 @@
 // The command line of the benchmark programs, as a user types it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +15,8 @@
 #include <set>
 #include <sstream>
 #include <string>
+
+#include "impl/os/deadline.h"
 
 namespace ipc::bench {
 namespace {
@@ -121,6 +126,50 @@ TEST(BenchmarkProcesses, RefuseWhatMakesNoSense) {
     const Result result = run("bench_pipe", arguments);
     EXPECT_EQ(result.status, 2) << arguments;
     EXPECT_THAT(result.output, HasSubstr(reason)) << arguments;
+  }
+}
+
+// The message queues of System V: those of a series that was cut off would stay.
+std::set<std::string> sysv_queues() {
+  std::set<std::string> queues;
+  std::ifstream table("/proc/sysvipc/msg");
+  std::string line;
+  std::getline(table, line);  // the heading
+  for (std::string key, number; table >> key >> number && std::getline(table, line);) {
+    queues.insert(number);
+  }
+  return queues;
+}
+
+bool has_new(const std::set<std::string>& before) {
+  const std::set<std::string> now = sysv_queues();
+  return !std::includes(before.begin(), before.end(), now.begin(), now.end());
+}
+
+TEST(BenchmarkProcesses, LeaveNothingWhenTheyAreAskedToEnd) {
+  if (!std::filesystem::exists("/proc/sysvipc/msg")) GTEST_SKIP() << "there are no such queues";
+  for (const int number : {SIGINT, SIGTERM}) {
+    const std::set<std::string> before = sysv_queues();
+    const std::string path = std::string(IPCBENCH_PROGRAMS) + "/bench_queue";
+    const pid_t program = fork();
+    if (program == 0) {
+      signal(number, SIG_DFL);
+      if (std::freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
+      execl(path.c_str(), path.c_str(),
+            "--benchmark_filter=^queue_throughput/sysv_mq/bytes:64/producers:1/consumers:1/"
+            "placement:free$",
+            "--messages=100000000", nullptr);
+      _exit(127);
+    }
+    const Deadline patience = Deadline::after(std::chrono::seconds(20));
+    while (!has_new(before) && !patience.passed()) usleep(1000);
+    EXPECT_TRUE(has_new(before)) << "it has not begun";
+    usleep(50'000);  // the peers are at work
+    kill(program, number);
+    int raw = 0;
+    ASSERT_EQ(waitpid(program, &raw, 0), program);
+    EXPECT_TRUE(WIFSIGNALED(raw) && WTERMSIG(raw) == number) << raw;
+    EXPECT_FALSE(has_new(before));
   }
 }
 

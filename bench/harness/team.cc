@@ -11,6 +11,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "bench/harness/stop.h"
 #include "impl/os/affinity.h"
 #include "impl/os/error.h"
 
@@ -243,7 +244,7 @@ std::vector<Message> Team::answers(Deadline deadline) {
   for (const RunningHelper& helper : helpers_) waiting.push_back({helper.child.pidfd(), POLLIN, 0});
   for (std::size_t left = peers_.size(); left != 0;) {
     const timespec limit = deadline.remaining();
-    const int ready = ppoll(waiting.data(), waiting.size(), &limit, nullptr);
+    const int ready = poll_or_stop(waiting, limit);
     if (ready < 0 && errno != EINTR) throw_errno("poll of the peers");
     const auto helpers = waiting.begin() + static_cast<std::ptrdiff_t>(peers_.size());
     if (ready > 0 && std::any_of(helpers, waiting.end(),

@@ -7,7 +7,8 @@
 // the first send and stops when the last consumer has the last message. When all have reported, the
 // CPU time and the context switches of each are read, so that what a helper thread did late is
 // billed too. A peer that dies, reports a fault or does not answer in time ends the run with
-// std::runtime_error, which says who and why; no peer outlives its Team.
+// std::runtime_error, which says who and why; no peer outlives its Team. Being asked to end does so
+// with Stopped (stop.h).
 //
 // A helper (a broker) is started before the peers, placed by the same rule, as if it came after
 // them, and gets no batches. What it costs between the start of a batch and the last report is

@@ -2,6 +2,7 @@
 #include "impl/driver/link_checks_test.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -350,6 +351,41 @@ void check_wait_fd(const Subject& subject) {
 std::optional<std::string> needs_descriptor(const Traits& traits) {
   if (traits.waitable == Waitable::descriptor) return std::nullopt;
   return "it is waited for in slices, not by a descriptor";
+}
+
+void check_stopped_sender(const Subject& subject) {
+  for (const std::size_t wanted : {64u, 20'000u}) {
+    const std::size_t size = std::min<std::size_t>(subject.traits.max_message, wanted);
+    Signal enough;
+    const Told sent{std::uint64_t{0}};
+    Linked link(subject, {.message_bytes = size}, Role::receiver, [&, size](auto other) {
+      std::uint64_t next = 0;
+      while (enough.raised() == 0) send_numbered(*other, size, next++, Calls::plain);
+      sent->store(next);
+      static_cast<void>(other->flush(Deadline::after(kPatience)));
+    });
+    Peer stopper(Peers::threads, [&] {
+      std::mt19937 random(std::random_device{}());
+      for (int times = 0; times < 10; ++times) {
+        nap(std::chrono::microseconds(random() % 1000));
+        link.peer().signal(SIGSTOP);
+        nap(std::chrono::milliseconds(5));
+        link.peer().signal(SIGCONT);
+      }
+      enough.raise();
+    });
+    Buffer message;
+    for (std::uint64_t next = 0; sent->load() == 0 || next != sent->load();) {
+      const Status status =
+          link.here().receive_until(message, Deadline::after(std::chrono::milliseconds(2)));
+      if (status == Status::timed_out) continue;
+      if (status == Status::closed && next == sent->load()) break;
+      expect_status(status, Status::ok, "receive from a sender that is stopped at times");
+      expect_numbered(message, size, next++);
+    }
+    stopper.finish();
+    link.finish();
+  }
 }
 
 }  // namespace ipc

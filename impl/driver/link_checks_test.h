@@ -25,6 +25,9 @@ void check_short_deadlines(const Subject& subject);
 void check_ready(const Subject& subject);
 void check_wait_fd(const Subject& subject);
 
+// Being stopped. REQUIRES: peers are processes.
+void check_stopped_sender(const Subject& subject);
+
 // Excuses.
 std::optional<std::string> needs_descriptor(const Traits& traits);
 

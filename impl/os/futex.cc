@@ -5,8 +5,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 namespace ipc {
 
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
@@ -17,11 +15,11 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
   const long result =
       syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, deadline.is_never() ? nullptr : &until,
               nullptr, FUTEX_BITSET_MATCH_ANY);
-  return result == 0 || errno != ETIMEDOUT;
+  return result == 0;
 }
 
-void futex_wake(const std::atomic<std::uint32_t>& word, int count) {
-  syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0);
+int futex_wake(const std::atomic<std::uint32_t>& word, int count) {
+  return static_cast<int>(syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0));
 }
 
 }  // namespace ipc

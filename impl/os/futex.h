@@ -10,11 +10,12 @@
 
 namespace ipc {
 
-// Sleeps while *word == expected. May return early for no reason: look at the word again.
-// False only when the deadline passed.
+// Sleeps while *word == expected. True when it was woken; false when the word was another, a signal
+// came or the deadline passed. Look at the word again either way.
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadline deadline);
 
-// Wakes at most `count` sleepers. The word must have been changed before, or a wake-up can be lost.
-void futex_wake(const std::atomic<std::uint32_t>& word, int count);
+// Wakes at most `count` sleepers and says how many. The word must have been changed before, or a
+// wake-up can be lost.
+int futex_wake(const std::atomic<std::uint32_t>& word, int count);
 
 }  // namespace ipc

@@ -4,14 +4,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstddef>
 #include <future>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
-#include "impl/os/error.h"
 #include "impl/os/futex.h"
 #include "impl/os/per_process.h"
 #include "impl/os/quiet_thread.h"
@@ -35,21 +36,24 @@ class Registrar {
   // Takes the word if nobody has it. `node` is its neighbour in a Presence.
   bool enter(robust_list& node, std::atomic<std::uint32_t>& word) {
     std::lock_guard hold(mutex_);
-    start(reinterpret_cast<char*>(&word) - reinterpret_cast<char*>(&node));
-    if (entered_ == kMost) return false;
+    if (!start(reinterpret_cast<char*>(&word) - reinterpret_cast<char*>(&node))) return false;
+    if (entered_.size() == kMost) return false;
+    if (std::find(entered_.begin(), entered_.end(), &node) != entered_.end()) return false;
+    entered_.push_back(&node);
     // From here on the kernel looks at this one as well, whether it is in the list yet or not.
-    __atomic_store_n(&list_.list_op_pending, &node, __ATOMIC_SEQ_CST);
+    set(list_.list_op_pending, &node);
     std::uint32_t found = word.load();
     bool taken = false;
     while (!taken && (found & FUTEX_TID_MASK) == 0) {
       taken = word.compare_exchange_weak(found, (found & FUTEX_WAITERS) | thread_);
     }
     if (taken) {
-      node.next = list_.list.next;
-      __atomic_store_n(&list_.list.next, &node, __ATOMIC_SEQ_CST);
-      ++entered_;
+      node.next = entered_.size() == 1 ? &list_.list : entered_[entered_.size() - 2];
+      set(list_.list.next, &node);
+    } else {
+      entered_.pop_back();
     }
-    __atomic_store_n(&list_.list_op_pending, nullptr, __ATOMIC_SEQ_CST);
+    set(list_.list_op_pending, nullptr);
     return taken;
   }
 
@@ -57,39 +61,48 @@ class Registrar {
   // pending word of zero.
   void leave(robust_list& node, std::atomic<std::uint32_t>& word) {
     std::lock_guard hold(mutex_);
-    __atomic_store_n(&list_.list_op_pending, &node, __ATOMIC_SEQ_CST);
-    for (robust_list* before = &list_.list; before->next != &list_.list; before = before->next) {
-      if (before->next != &node) continue;
-      __atomic_store_n(&before->next, node.next, __ATOMIC_SEQ_CST);
-      --entered_;
-      break;
-    }
+    set(list_.list_op_pending, &node);
+    const auto found = std::find(entered_.begin(), entered_.end(), &node);
+    robust_list* const after = found == entered_.begin() ? &list_.list : *(found - 1);
+    set(found + 1 == entered_.end() ? list_.list.next : (*(found + 1))->next, after);
+    entered_.erase(found);
     if ((word.exchange(0) & FUTEX_WAITERS) != 0) futex_wake(word, 1);
-    __atomic_store_n(&list_.list_op_pending, nullptr, __ATOMIC_SEQ_CST);
+    set(list_.list_op_pending, nullptr);
   }
 
  private:
-  // The first call starts the thread.
-  void start(std::ptrdiff_t from_node_to_word) {
-    if (thread_ != 0) return;
+  // The kernel may look after each of these, and only then.
+  static void set(robust_list*& place, robust_list* value) {
+    __atomic_store_n(&place, value, __ATOMIC_SEQ_CST);
+  }
+
+  // The first call starts the thread. False when that is impossible.
+  bool start(std::ptrdiff_t from_node_to_word) {
+    if (tried_) return thread_ != 0;
     list_.list.next = &list_.list;
     list_.futex_offset = from_node_to_word;
-    std::promise<int> listed;
-    std::future<int> error = listed.get_future();
-    quiet_thread([this, listed = std::move(listed)]() mutable {
-      thread_ = static_cast<std::uint32_t>(gettid());
-      const long result = syscall(SYS_set_robust_list, &list_, sizeof list_);
-      listed.set_value(result == 0 ? 0 : errno);
-      for (;;) pause();
-    }).detach();
-    errno = error.get();
-    if (errno != 0) throw_errno("set_robust_list");
+    std::promise<std::uint32_t> listed;  // the thread, or 0
+    std::future<std::uint32_t> answer = listed.get_future();
+    try {
+      quiet_thread([this, listed = std::move(listed)]() mutable {
+        const long error = syscall(SYS_set_robust_list, &list_, sizeof list_);
+        listed.set_value(error == 0 ? static_cast<std::uint32_t>(gettid()) : 0);
+        for (;;) pause();
+      }).detach();
+    } catch (const std::system_error&) {
+      return false;  // perhaps next time
+    }
+    tried_ = true;
+    thread_ = answer.get();
+    return thread_ != 0;
   }
 
   std::mutex mutex_;
   robust_list_head list_{};
+  // Those in the list, the first last: it lies in memory of others, whom nobody trusts.
+  std::vector<robust_list*> entered_;
+  bool tried_ = false;
   std::uint32_t thread_ = 0;
-  std::size_t entered_ = 0;
 };
 
 }  // namespace
@@ -117,11 +130,11 @@ Presence::Stay::~Stay() {
   Registrar::here().leave(presence_->node_, presence_->word_);
 }
 
-void Presence::Stay::enter(Presence& presence) {
-  Registrar& here = Registrar::here();
-  if (!here.enter(presence.node_, presence.word_)) return;
+bool Presence::Stay::enter(Presence& presence) {
+  if (!Registrar::here().enter(presence.node_, presence.word_)) return false;
   presence_ = &presence;
   generation_ = fork_generation();
+  return true;
 }
 
 }  // namespace ipc

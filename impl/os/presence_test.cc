@@ -110,7 +110,7 @@ TEST(PresencesOfProcesses, WakeTheSleeperWhenTheyEnd) {
     });
     while (!presence->is_taken()) std::this_thread::sleep_for(1ms);
     const Deadline patience = Deadline::after(30s);
-    while (presence->is_taken()) presence->sleep(never_ready, patience);
+    while (presence->is_taken()) presence->sleep(never_ready, patience, 10ms);
     EXPECT_FALSE(patience.passed()) << (killed ? "killed" : "left");
     child.wait(Deadline::never());
   }
@@ -127,7 +127,7 @@ TEST(Presences, WakeWhoSleepsOnThem) {
     presence->wake_sleeper();
   });
   const Deadline patience = Deadline::after(30s);
-  while (!ready) presence->sleep([&] { return ready.load(); }, patience);
+  while (!ready) presence->sleep([&] { return ready.load(); }, patience, 10ms);
   waker.join();
   EXPECT_FALSE(patience.passed());
   EXPECT_FALSE(presence->has_sleeper());
@@ -150,7 +150,7 @@ TEST(Presences, LoseNoWakeUp) {
   const Deadline patience = Deadline::after(60s);
   for (int round = 1; round <= kRounds && !patience.passed(); ++round) {
     while (published != round && !patience.passed()) {
-      presence->sleep([&] { return published == round; }, patience);
+      presence->sleep([&] { return published == round; }, patience, 10ms);
     }
     seen = round;
   }
@@ -159,13 +159,20 @@ TEST(Presences, LoseNoWakeUp) {
   waker.join();
 }
 
+TEST(Presences, LetNobodySleepForLongWhomNobodyWakes) {
+  const Shared<Presence> presence;
+  const Deadline patience = Deadline::after(30s);
+  presence->sleep(never_ready, patience, 1ms);
+  EXPECT_FALSE(patience.passed());
+}
+
 TEST(Presences, KeepDeadlines) {
   const Shared<Presence> presence;
   Presence::Stay stay;
   stay.enter(*presence);
   const Deadline deadline = Deadline::after(5ms);
-  while (!deadline.passed()) presence->sleep(never_ready, deadline);
-  presence->sleep(never_ready, Deadline::now());
+  while (!deadline.passed()) presence->sleep(never_ready, deadline, 1s);
+  presence->sleep(never_ready, Deadline::now(), 1s);
 }
 
 }  // namespace

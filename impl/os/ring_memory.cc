@@ -19,7 +19,9 @@ namespace {
 UniqueFd sealed_pages(std::size_t size) {
   UniqueFd memory(memfd_create("ipcbench", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) throw_errno("memfd_create");
-  errno = posix_fallocate(memory.get(), 0, static_cast<off_t>(size));
+  do {
+    errno = posix_fallocate(memory.get(), 0, static_cast<off_t>(size));
+  } while (errno == EINTR);
   if (errno != 0) throw_errno("memory for a ring of " + std::to_string(size) + " bytes");
   if (fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     throw_errno("F_ADD_SEALS");

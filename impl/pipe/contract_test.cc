@@ -264,10 +264,10 @@ void check_killed_receiver(const PipeEntry& entry, Peers peers) {
 // Whatever it is doing when it is killed: the messages that came are whole and in order, and then
 // it ends.
 void check_killed_at_any_time(const PipeEntry& entry, Peers peers) {
-  std::mt19937 random(1);
+  std::mt19937 random(std::random_device{}());
   for (int round = 0; round < 25; ++round) {
     const std::size_t size =
-        std::min<std::size_t>(entry.traits.max_message, round % 2 == 0 ? 64 : 20'000);
+        std::min<std::size_t>(entry.traits.max_message, round % 2 == 0 ? 64 : 100'000);
     Linked link(subject_of(entry, peers), {.message_bytes = size}, Role::receiver,
                 [size](End other) {
                   for (std::uint64_t i = 0;; ++i) send_numbered(*other, size, i, Calls::plain);
@@ -339,6 +339,7 @@ const std::vector<Check<PipeEntry>>& pipe_checks() {
       {"LargeStreamsCrossBothWays", check_both_ways},
       {"StreamLoopsEndWithoutFault", on_pipe<check_stream_loops>, nullptr, true, false},
       {"PingPongEndsWithoutFault", check_ping_pong, nullptr, true, false},
+      {"StoppedSenderOnlyDelays", on_pipe<check_stopped_sender>, nullptr, false},
       {"KilledSenderLeavesItsMessages", on_pipe<check_killed_sender>, needs_survival, false},
       {"KilledReceiverIsGone", check_killed_receiver, needs_survival, false},
       {"KillAtAnyTimeHangsNobody", check_killed_at_any_time, needs_survival, false},

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "impl/os/lifetime_token.h"
 #include "impl/os/mapping.h"
@@ -33,14 +34,19 @@ constexpr std::size_t kApart = 128;
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kHeader = sizeof(std::uint64_t);
 
-// The word before a piece of a message: whether it is there, its length and that of the message.
-// Zero: nothing is there yet.
+// The word before a piece of a message: that it is there, whether it is the first, its length and
+// that of the message. Zero: nothing is there yet.
 struct Header {
   std::uint64_t piece;
-  std::uint64_t message;
+  std::uint64_t message;  // at most kMaxFrame
+  bool is_first;
 
-  std::uint64_t word() const { return message << 32 | piece << 1 | 1; }
-  static Header of(std::uint64_t word) { return {(word & 0xffffffff) >> 1, word >> 32}; }
+  std::uint64_t word() const {
+    return std::uint64_t{is_first} << 63 | message << 32 | piece << 1 | 1;
+  }
+  static Header of(std::uint64_t word) {
+    return {(word & 0xffffffff) >> 1, word >> 32 & kMaxFrame, word >> 63 != 0};
+  }
 };
 
 // Where the header stands that follows a piece of so many bytes at `place`. Not in the middle of a
@@ -121,24 +127,27 @@ class Waiting {
     const bool may_spin = kWaits == WaitClass::adaptive && side_.is_apart();
     for (std::uint32_t looks = 0;; ++looks) {
       if (kWaits != WaitClass::spin || looks % kLooksPerCheck == 0) {
-        if (other_is_gone()) return look() ? Status::ok : Status::closed;
+        // After a long time the kernel is asked, whatever is to be seen.
+        const bool asks = looks != 0 && (kWaits != WaitClass::spin || looks % kLooksPerAsk == 0);
+        if (asks ? side_.hold.is_alone() : other_is_gone()) {
+          return look() ? Status::ok : Status::closed;
+        }
         if (deadline.passed()) return look() ? Status::ok : Status::timed_out;
       }
       if constexpr (kWaits == WaitClass::spin) {
         cpu_relax();
       } else {
-        if (may_spin && budget_.spin(look)) return Status::ok;
-        // Nobody wakes who sleeps while nobody is there: one that comes, goes or dies meanwhile.
-        const bool alone = !other_.is_taken();
-        other_.sleep(look, deadline.within(alone ? nap : slice_));
-        if (alone) nap = std::min(2 * nap, kLastNap);
+        if (may_spin && budget_.spin(look, deadline)) return Status::ok;
+        other_.sleep(look, deadline.within(slice_), nap);
+        nap = std::min(2 * nap, kLastNap);
       }
       if (look()) return Status::ok;
     }
   }
 
  private:
-  static constexpr std::uint32_t kLooksPerCheck = 256;
+  static constexpr std::uint32_t kLooksPerCheck = 1 << 8;
+  static constexpr std::uint32_t kLooksPerAsk = 1 << 20;
   static constexpr std::chrono::nanoseconds kFirstNap = std::chrono::microseconds(50);
   static constexpr std::chrono::nanoseconds kLastNap = std::chrono::milliseconds(10);
 
@@ -164,11 +173,16 @@ class Sender {
     // Pieces of a quarter: one is copied out while the next is copied in.
     const std::size_t most = length <= way_.largest_piece ? length : way_.capacity / 4;
     std::uint64_t place = state_.sent.load(std::memory_order_relaxed);
+    // One that had this side was killed before it could say that it has sent this.
+    if (const std::uint64_t word = way_.header(place).load(std::memory_order_relaxed); word != 0) {
+      place = following(place, Header::of(word).piece);
+    }
+    bool is_first = true;
     do {
       const auto piece = message.first(std::min(message.size(), most));
       const std::uint64_t next = following(place, piece.size());
       if (Status s = wait_for_room(next, deadline); s != Status::ok) return s;
-      put(place, next, piece, length);
+      put(place, next, piece, {piece.size(), length, std::exchange(is_first, false)});
       place = next;
       message = message.subspan(piece.size());
       deadline = Deadline::never();  // once a message has begun, it is finished
@@ -183,12 +197,12 @@ class Sender {
       kWaits == WaitClass::spin ? std::memory_order_release : std::memory_order_seq_cst;
 
   void put(std::uint64_t place, std::uint64_t next, std::span<const std::byte> piece,
-           std::size_t length) {
+           const Header& header) {
     way_.header(next).store(0, std::memory_order_relaxed);  // seen before this piece is
     if (!piece.empty()) std::memcpy(way_.at(place) + kHeader, piece.data(), piece.size());
     // release: pairs with the acquire in Receiver::has_message. seq_cst: before the look for a
     // sleeper, as that looks again after it has lain down.
-    way_.header(place).store(Header{piece.size(), length}.word(), kPublish);
+    way_.header(place).store(header.word(), kPublish);
     state_.sent.store(next, std::memory_order_relaxed);
     if constexpr (kWaits != WaitClass::spin) state_.sender.wake_sleeper();
   }
@@ -231,12 +245,21 @@ class Receiver {
     std::uint64_t place = state_.received.load(std::memory_order_relaxed);
     if (Status s = wait(place, deadline); s != Status::ok) return s;
     Header header = header_at(place);
+    // The rest of a message of which one was killed that had sent or received the beginning.
+    const std::uint64_t begin = place;
+    while (!header.is_first) {
+      if (place - begin > header.message + way_.capacity) return Status::corrupt;
+      place = following(place, std::min<std::uint64_t>(header.piece, way_.capacity / 2));
+      release(place);
+      if (Status s = wait(place, deadline); s != Status::ok) return s;
+      header = header_at(place);
+    }
     const std::uint64_t length = header.message;
-    if (length > kMaxFrame) return Status::corrupt;
     message.resize(length);  // may throw: the message is still there then
     for (std::size_t got = 0;;) {
       // Nothing that stands there is believed, the other side may have gone mad.
-      if (header.message != length || header.piece > std::min(length - got, way_.capacity / 2)) {
+      if ((header.is_first && got != 0) || header.message != length ||
+          header.piece > std::min(length - got, way_.capacity / 2)) {
         return Status::corrupt;
       }
       if (header.piece != 0) {
@@ -247,8 +270,7 @@ class Receiver {
       release(place);
       if (got == length) return Status::ok;
       if (header.piece == 0) return Status::corrupt;
-      const Status s = wait(place, Deadline::never());
-      if (s != Status::ok) return s == Status::closed ? Status::corrupt : s;
+      if (!wait_for_piece(place)) return Status::corrupt;
       header = header_at(place);
     }
   }
@@ -275,6 +297,16 @@ class Receiver {
     if (has_message()) return Status::ok;
     if constexpr (kWaits != WaitClass::spin) wake_sender(place);
     return waiting_.until(has_message, deadline);
+  }
+
+  // False when nobody sends it any more.
+  bool wait_for_piece(std::uint64_t place) {
+    for (;;) {
+      const bool is_sent = state_.sender.is_taken();
+      const Status status = wait(place, Deadline::after(kSlice));
+      if (status != Status::timed_out) return status == Status::ok;
+      if (!is_sent && !state_.sender.is_taken()) return false;
+    }
   }
 
   // What is before `place` may be overwritten. release: after it was read.

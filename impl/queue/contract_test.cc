@@ -321,11 +321,11 @@ void check_killed_while_sending(const QueueEntry& entry, Peers peers) {
 // Whatever the victim is doing: the others get whole messages in order, or are told that the queue
 // is out of step, and nobody hangs as long as somebody receives.
 void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
-  std::mt19937 random(1);
+  std::mt19937 random(std::random_device{}());
   for (std::size_t round = 0; round < 16; ++round) {
     const bool large = round % 8 >= 4;
     const std::size_t size =
-        std::min<std::size_t>(entry.traits.max_message, large ? 20'000 : kBytes);
+        std::min<std::size_t>(entry.traits.max_message, large ? 100'000 : kBytes);
     const auto queue = make(entry, {.message_bytes = size});
     Signal stop_sending;
     Signal stop_receiving;
@@ -447,6 +447,7 @@ const std::vector<Check<QueueEntry>>& queue_checks() {
       {"StreamLoopsEndWithoutFault", on_queue<check_stream_loops>, nullptr, true, false},
       {"CrowdLoopsEndWithoutFault", check_crowd_loops<2, 2>, needs<2, 2>},
       {"PingPongEndsWithoutFault", check_ping_pong, nullptr, true, false},
+      {"StoppedSenderOnlyDelays", on_queue<check_stopped_sender>, nullptr, false},
       {"KilledSenderLeavesItsMessages", on_queue<check_killed_sender>, needs_survival, false},
       {"KilledConsumerLosesNothing", check_killed_consumer, needs_survivors<1, 2>, false},
       {"KilledWhileReceivingDelaysNobody", check_killed_while_receiving, needs_survivors<1, 3>,

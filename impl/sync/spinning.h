@@ -2,7 +2,7 @@
 // Looking again and again instead of going to sleep, and for how long that pays.
 #pragma once
 
-#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -22,25 +22,27 @@ inline void cpu_relax() {
 // For how long one who waits should spin before it sleeps. Longer than to sleep and be woken costs
 // never pays; that is the limit. It learns from whether spinning was enough: each time that it was
 // not halves the time, so an idle waiter soon sleeps at once; now and then it tries the whole
-// again.
+// again. Several threads may use one; they may lose a lesson to each other.
 class SpinBudget {
  public:
-  // Spins until `look` is true; false when the time is over.
+  // Spins until `look` is true; false when the time, or the deadline, is over.
   template <class Look>
-  bool spin(const Look& look) {
-    ++waits_;
-    const std::int64_t budget = waits_ % kProbeEvery == 0 ? kMost.count() : budget_ns_;
-    const std::int64_t end = monotonic_ns() + budget;
+  bool spin(const Look& look, Deadline deadline) {
+    const std::uint32_t wait = waits_.load(std::memory_order_relaxed) + 1;
+    waits_.store(wait, std::memory_order_relaxed);
+    const std::int64_t learned = budget_ns_.load(std::memory_order_relaxed);
+    const std::int64_t budget = wait % kProbeEvery == 0 ? kMost.count() : learned;
+    const std::int64_t end = deadline.within(std::chrono::nanoseconds(budget)).ns();
     do {
       for (int i = 0; i < kLooksPerClock; ++i) {
         if (look()) {
-          budget_ns_ = kMost.count();
+          budget_ns_.store(kMost.count(), std::memory_order_relaxed);
           return true;
         }
         cpu_relax();
       }
     } while (monotonic_ns() < end);
-    budget_ns_ /= 2;
+    budget_ns_.store(learned / 2, std::memory_order_relaxed);
     return false;
   }
 
@@ -51,8 +53,8 @@ class SpinBudget {
   static constexpr std::uint32_t kProbeEvery = 16;
   static constexpr int kLooksPerClock = 32;
 
-  std::int64_t budget_ns_ = kMost.count();
-  std::uint32_t waits_ = 0;
+  std::atomic<std::int64_t> budget_ns_{kMost.count()};
+  std::atomic<std::uint32_t> waits_{0};
 };
 
 }  // namespace ipc

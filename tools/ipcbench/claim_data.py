@@ -21,13 +21,17 @@ class ClaimError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """`x` and `y` are questions, `column` is one of runs.csv, `better` is lower or higher."""
+    """`x` and `y` are questions, `column` is one of runs.csv, `better` is lower or higher.
+
+    `x_keys` and `y_keys`: what a series of that side must have; the cells differ in the other keys, which both have.
+    """
 
     name: str
     x: str
     y: str
     column: str
     better: str
+    x_keys: Mapping[str, int | str] = field(default_factory=dict, hash=False)
     y_keys: Mapping[str, int | str] = field(default_factory=dict, hash=False)
 
 
@@ -58,16 +62,25 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """`confidence` is that of claims.toml. `same`: X and Y should be equal; without pairs, a series and itself."""
+    """`confidence` is that of claims.toml. `same`: X and Y should be equal; without pairs, a series and itself.
+
+    Either `margin` or `at_least` is there.
+    """
 
     id: str
     sentence: str
     source: str
-    margin: float
     confidence: float
     same: bool
     metrics: tuple[Metric, ...]
     pairs: tuple[Pair, ...]
+    margin: float | None = None
+    at_least: float | None = None
+
+    @property
+    def bound(self) -> float:
+        """The ratio above which a cell holds, where more than 1 means that X is better."""
+        return self.at_least if self.margin is None else 1 + self.margin
 
 
 def load_claims(path: Path = CLAIMS) -> list[Claim]:
@@ -104,8 +117,16 @@ def _claim(path: Path, table: dict[str, Any], confidence: float) -> Claim:
             "pairs": tuple(_table(Pair, f"{where}, pair", pair) for pair in pairs),
         },
     )
-    if not isinstance(claim.margin, float) or not 0 <= claim.margin < 1:
+    if (claim.margin is None) == (claim.at_least is None) or (same and claim.margin is None):
+        raise ClaimError(f"{where} needs a margin, or at_least if it is no claim of sameness")
+    if claim.margin is not None and (
+        not isinstance(claim.margin, float) or not 0 <= claim.margin < 1
+    ):
         raise ClaimError(f"{where}: margin is {claim.margin!r}; it is a share such as 0.05")
+    if claim.at_least is not None and (
+        not isinstance(claim.at_least, float) or claim.at_least <= 0
+    ):
+        raise ClaimError(f"{where}: at_least is {claim.at_least!r}; it is a ratio such as 2.0")
     for metric in claim.metrics:
         if metric.column not in RUN_COLUMNS:
             raise ClaimError(f"{where}: metric '{metric.name}': runs.csv has no {metric.column}")

@@ -159,13 +159,12 @@ def _of_pair(
     cells: dict[tuple[Any, ...], tuple[list[Series], list[Series]]] = {}
     for x_backend in x_backends:
         for x in runs.ask(metric.x, x_backend, pair.codec):
-            cells.setdefault(tuple(x.keys.items()), ([], []))[0].append(x)
+            if (keys := _free_keys(x, metric.x_keys)) is not None:
+                cells.setdefault(keys, ([], []))[0].append(x)
     for y_backend in y_backends:
         for y in runs.ask(metric.y, y_backend, pair.codec):
-            keys = {k: v for k, v in y.keys.items() if k not in metric.y_keys}
-            fits = all(y.keys.get(k) == v for k, v in metric.y_keys.items())
-            if fits and tuple(keys.items()) in cells:
-                cells[tuple(keys.items())][1].append(y)
+            if (keys := _free_keys(y, metric.y_keys)) in cells:
+                cells[keys][1].append(y)
     for key in sorted(cells, key=_order):
         xs, ys = cells[key]
         if xs and ys:
@@ -174,6 +173,13 @@ def _of_pair(
             keys = {"pair": pair.name, "metric": metric.name}
             keys |= {_KEY_NAMES.get(k, k): v for k, v in key}
             yield _Comparison(metric, keys, (x, runs.main_side(x)), (y, runs.main_side(y)), since)
+
+
+def _free_keys(series: Series, fixed: Mapping[str, int | str]) -> tuple[Any, ...] | None:
+    """The keys of a series beside the fixed ones; None when it has not these."""
+    if any(series.keys.get(key) != value for key, value in fixed.items()):
+        return None
+    return tuple(item for item in series.keys.items() if item[0] not in fixed)
 
 
 def _order(key: tuple[tuple[str, Any], ...]) -> tuple[Any, ...]:
@@ -240,7 +246,7 @@ def _cell_confidence(claim: Claim, comparisons: list[_Comparison], runs: _Runs) 
     if claim.same:
         return simultaneous(claim.confidence, len(distinct))
     samples = [log_ratios(*item.sides(runs)) for item in distinct.values()]
-    return selective(samples, math.log(1 + claim.margin), claim.confidence)
+    return selective(samples, math.log(claim.bound), claim.confidence)
 
 
 def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least: int) -> Cell:
@@ -251,7 +257,8 @@ def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least
         result = judge_same(ratio, claim.margin, least, control=not claim.pairs)
     else:
         logs = log_ratios(over, under)
-        result = judge_cell(logs, ratio, claim.margin, confidence, least)
+        tagged = claim.at_least is None
+        result = judge_cell(logs, ratio, claim.bound, confidence, least, tagged)
     return Cell(
         x=item.x[0],
         y=item.y[0],

@@ -238,6 +238,34 @@ def test_both_languages_are_judged_apart(tmp_path):
     assert [(v.language, v.outcome) for v in verdicts] == [("CPython", "holds"), ("C++", "fails")]
 
 
+@pytest.mark.parametrize("times, outcome", [(1.05, "holds"), (1.15, "undecided"), (1.3, "fails")])
+def test_a_target_is_met_by_what_is_good_enough(tmp_path, times, outcome):
+    """At most 1.15 times as long as os_pipe, at 64 B on one CPU."""
+    values = {
+        rtt("pipe", "shm_ring", placement="same", codec=""): around(1e4 * times),
+        rtt("pipe", "shm_ring", 4096, "same", codec=""): around(3e4),
+        rtt("pipe", "os_pipe", placement="same", codec=""): around(1e4, seed=1),
+    }
+    verdict = only(judge(tmp_path, values))
+    (cell,) = verdict.cells
+    assert (verdict.claim.id, verdict.outcome, cell.tag) == ("T3", outcome, "")
+    assert cell.x == rtt("pipe", "shm_ring", placement="same", codec="")
+
+
+def test_a_target_may_be_a_floor(tmp_path):
+    values = {
+        rtt("pipe", "shm_ring_spin", codec=""): around(520.0),
+        rtt("pipe", "shm_ring_spin", 4096, codec=""): around(900.0),
+        "floor/cacheline_rtt/placement:cross": around(400.0, seed=1),
+    }
+    verdict = only(judge(tmp_path, values))
+    assert (verdict.claim.id, verdict.outcome, len(verdict.cells)) == ("T1", "holds", 1)
+    assert verdict.cells[0].ratio.median == pytest.approx(1 / 1.3, rel=0.03)
+    assert "Holds: the whole interval is above 0.6667. Fails: it is below." in (
+        tmp_path_file(tmp_path).read_text()
+    )
+
+
 def test_the_best_of_each_side_is_chosen_by_cell_within_the_wait_class(tmp_path):
     values = {
         rtt("pipe", "os_pipe", codec=""): around(1.2e4),
@@ -398,7 +426,7 @@ def test_an_empty_folder_is_no_run_folder(tmp_path):
 
 
 def test_the_claims_of_the_project_are_complete():
-    c29, aa, named = load_claims()
+    c29, aa, named, *targets = load_claims()
     assert [(c29.id, c29.sentence, c29.margin)] == [("C29", "Pipe outperforms Queue", 0.05)]
     assert {pair.language for pair in c29.pairs} == {"CPython", "C++"}
     assert {(metric.column, metric.better) for metric in c29.metrics} == {
@@ -407,6 +435,8 @@ def test_the_claims_of_the_project_are_complete():
     }
     assert aa.same and not aa.pairs
     assert named.same and len(named.pairs) == 2
+    assert [t.id for t in targets] == [f"T{i}" for i in range(1, len(targets) + 1)]
+    assert all(t.at_least and t.sentence.startswith("Target: ") for t in targets)
 
 
 @pytest.mark.parametrize(
@@ -416,6 +446,10 @@ def test_the_claims_of_the_project_are_complete():
         ('column = "p50_ns"', 'column = "p51_ns"', "C29.*round trip.*p51_ns"),
         ('better = "lower"', 'better = "smaller"', "C29.*better is lower or higher"),
         ("margin = 0.05", 'margin = "5 %"', "C29.*margin"),
+        ("at_least = 0.8\n", "", "T2.*needs a margin, or at_least"),
+        ("at_least = 0.8\n", "at_least = 0.8\nmargin = 0.1\n", "T2.*needs a margin, or at_least"),
+        ("at_least = 0.8\n", "at_least = -1.0\n", "T2.*at_least.*a ratio"),
+        ("margin = 0.10", "at_least = 0.9", "A/A.*needs a margin"),
         ("confidence = 0.95", "confidence = 95", "confidence"),
         ('best_of = "block"', 'best_off = "block"', "C29.*best_off"),
         ('x = "os_pipe"', "", "C29.*pair.*needs x and y"),

@@ -373,6 +373,15 @@ def real_runs(tmp_path_factory, built_programs):
     return base / "base", base / "new"
 
 
+def test_two_recorded_runs_of_one_build_show_no_slow_down_either_way_round():
+    """Recorded one right after the other, by the command in results/README.md."""
+    one, two = sorted((TOOL.parent.parent / "results" / "identity").glob("2*"))
+    for base, new in ((one, two), (two, one)):
+        done = launch(base, new)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert " 17 series" in done.stdout
+
+
 def test_two_real_runs_of_one_build_make_a_page(real_runs, tmp_path):
     done = launch(*real_runs)
     assert done.returncode in (0, 1), done.stderr

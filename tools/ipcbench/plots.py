@@ -214,7 +214,7 @@ def ranking(data: Data) -> style.Sheet:
         f"Ranking of round trip and throughput at {data.at()} (the best is on top)",
         [0.19 * rows + 0.1 for rows in heights],
         len(metrics),
-        f"{POINTS} x floor: multiple of a bare wake-up (round trip) or copy (throughput)."
+        f"{POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput)."
         " Cold colours: pipes; warm: queues; hollow: CPython's own."
         f"\n{data.conditions}",
         ranking=True,

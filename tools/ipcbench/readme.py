@@ -28,6 +28,7 @@ METRICS = {
     "latency": "Round trip, p50: lower is better",
     "throughput": "Throughput, messages per second, one producer and one consumer: higher is better",
 }
+WAIT_CLASSES = ("block", "adaptive", "spin")
 NAMED = 3  # so many are named of those that cannot be told from the fastest
 MANY = 1 << 20  # so many producers or consumers means any number
 
@@ -66,7 +67,8 @@ def headline(run: RunDir) -> str:
     noise = "; ".join(environment.get("noise") or []) or "none"
     out = [
         f"Median over {plan.get('blocks', 'several')} process runs [its interval of at least 95 %], and how many times "
-        "the bare operation that is (`x`): the wake-ups of a futex for a round trip, copying the bytes once for a message.",
+        "the bare operation that is (`x`): for a round trip the wake-ups of a futex, or of a bare cache line for what "
+        "spins; for a message copying its bytes once.",
         f"Machine: {machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
         f"[{run.path.name}](results/reference/{run.path.name}/), again by "
         f"`{checkout}tools/run --profile {plan.get('profile', 'full')}{only}`. Its warnings: {noise}.",
@@ -85,20 +87,22 @@ def headline(run: RunDir) -> str:
                 and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
             ]
             if chosen:
-                out += [f"**{title} ({placement}: {where})**", "", _headline_table(chosen), ""]
+                lines = _headline_table(chosen, plan.get("wait_class", {}))
+                out += [f"**{title} ({placement}: {where})**", "", lines, ""]
     return "\n".join(out) + "\n</details>\n"
 
 
-def _headline_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def _headline_table(rows: Sequence[Mapping[str, Any]], wait_class: Mapping[str, str]) -> str:
     lines: dict[tuple[str, str, str], dict[int, Mapping[str, Any]]] = {}
     for row in rows:
         family = row["question"].split("_")[0]
         moves = f"objects ({row['codec']})" if row["codec"] else "bytes"
         lines.setdefault((moves, family, row["backend"]), {})[row["bytes"]] = row
     sizes = [size for size in SIZES if any(size in cells for cells in lines.values())]
-    head = ["backend", "family", "moves", *map(bytes_text, sizes)]
+    head = ["backend", "family", "waits", "moves", *map(bytes_text, sizes)]
     body = [
-        [f"`{backend}`", family, moves, *(_headline_cell(cells.get(size)) for size in sizes)]
+        [f"`{backend}`", family, wait_class.get(backend, ""), moves]
+        + [_headline_cell(cells.get(size)) for size in sizes]
         for (moves, family, backend), cells in sorted(lines.items())
     ]
     return table(head, body, map(bytes_text, sizes))
@@ -112,8 +116,15 @@ def _headline_cell(row: Mapping[str, Any] | None) -> str:
 
 
 def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
-    """One table: at each size and placement the fastest C++ backend of each family, for bytes and one pair of peers."""
-    rows = [row for row in run.summary() if _competes(row)]
+    """One table: at each size and placement the fastest C++ backend of each family and wait class, for bytes and one
+    pair of peers. Spinning is never ranked with sleeping."""
+    wait_class = run.plan().get("wait_class", {})
+    rows = [
+        {**row, "wait_class": wait_class.get(row["backend"], WAIT_CLASSES[0])}
+        for row in run.summary()
+        if _competes(row)
+    ]
+    classes = [name for name in WAIT_CLASSES if any(row["wait_class"] == name for row in rows)]
     places = [place for place in PLACEMENTS if any(row["placement"] == place for row in rows)]
     columns = [
         (family, metric)
@@ -122,18 +133,21 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
         if any(row["question"] == f"{family}_{metric}" for row in rows)
     ]
     names = {"latency": "round trip", "throughput": "messages"}
-    head = ["message", "on", *(f"{family}: {names[metric]}" for family, metric in columns)]
+    head = ["message", "on", "waits", *(f"{family}: {names[metric]}" for family, metric in columns)]
     body = []
     for size in SIZES:
         for place in places:
-            here = [row for row in rows if (row["bytes"], row["placement"]) == (size, place)]
-            cells = [_fastest_cell(here, *column) for column in columns]
-            if any(cells):
-                body.append([bytes_text(size), place, *cells])
+            for waits in classes:
+                cell = (size, place, waits)
+                here = [r for r in rows if (r["bytes"], r["placement"], r["wait_class"]) == cell]
+                cells = [_fastest_cell(here, *column) for column in columns]
+                if any(cells):
+                    body.append([bytes_text(size), place, waits, *cells])
     note = (
         "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
-        "same: both processes on one CPU, cross: on two. In square brackets the interval of the median; x: times the bare "
-        "wake-ups or copy; in round brackets the others of the family whose intervals overlap the fastest one's."
+        "same: both processes on one CPU, cross: on two. block: who waits sleeps at once; adaptive: spins a little, then "
+        "sleeps; spin: never sleeps. In square brackets the interval of the median; x: times the bare operation; in round "
+        "brackets the others of the same kind whose intervals overlap the fastest one's."
     )
     return table(head, body) + f"\n\n{note}\n"
 

@@ -71,8 +71,8 @@ def test_update_writes_the_parts_and_leaves_the_rest(root):
     lines = text.splitlines()
     assert lines[:2] == ["# Title", "before"] and lines[-1] == "after" and "between" in lines
     assert "stale" not in text
-    assert "| `os_pipe` | pipe | bytes | 10.0 us [9." in text and " x2.00 |" in text
-    assert "| `pipe_locked` | queue | bytes | 1.00 M/s" in text and " x10.0 |" in text
+    assert "| `os_pipe` | pipe | block | bytes | 10.0 us [9." in text and " x2.00 |" in text
+    assert "| `pipe_locked` | queue | block | bytes | 1.00 M/s" in text and " x10.0 |" in text
     assert "producers:2" not in text and "7.00 /s" not in text
     assert "2 CPUs, Test CPU" in text and "commit 0123456789ab" in text and "2026-01-02" in text
     assert f"results/reference/{OLD}/verdicts.md" in text
@@ -90,10 +90,22 @@ def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from
         run[f"pipe_latency/{backend}/bytes:64/placement:cross"] = around(median, seed=3)
     folder = make_run(root / "run", run)
     lines = readme.fastest(folder).splitlines()
-    assert lines[0] == "| message | on | pipe: round trip | queue: round trip | queue: messages |"
+    assert lines[0] == (
+        "| message | on | waits | pipe: round trip | queue: round trip | queue: messages |"
+    )
     (line,) = [line for line in lines if line.startswith("| 64 B | cross |")]
+    assert line.startswith("| 64 B | cross | block | ")
     assert "| `os_pipe` 10.0 us [9." in line and "x2.00 (`unix_stream`) |" in line
     assert "fifo" not in line and "null" not in line and "cpython" not in line
+
+
+def test_spinning_is_ranked_with_spinning_alone(root):
+    run = values() | {"pipe_latency/spinning/bytes:64/placement:cross": around(500.0)}
+    lines = readme.fastest(make_run(root / "run", run)).splitlines()
+    here = [line for line in lines if line.startswith("| 64 B | cross |")]
+    assert [line.split(" | ")[2] for line in here] == ["block", "spin"]
+    assert "spinning" not in here[0] and "`spinning` 500 ns" in here[1]
+    assert "os_pipe" not in here[1]
 
 
 def test_the_newest_run_on_many_cores_is_shown_with_its_machine(root):

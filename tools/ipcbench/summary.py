@@ -89,7 +89,8 @@ def _x_floor(
 ) -> float | None:
     """How many times the floor the series takes; None where its floor was not measured in the same run.
 
-    Latency stands on the bare wake-up (block) or the bare cache line (spin, adaptive), both full round trips;
+    Latency stands on the bare wake-up (block, and adaptive where both share a CPU) or the bare cache line (spin,
+    adaptive), both full round trips;
     throughput on copying the bytes once, from another CPU's cache unless both peers share one. On placement free there
     is no floor: the scheduler decides from moment to moment which of them it would be.
     """
@@ -99,9 +100,11 @@ def _x_floor(
         return None
     kind, placement = kind_of(row["question"]), row["placement"]
     if kind == "latency":
-        names = {"block": f"floor/futex_rtt/placement:{placement}"}
-        cacheline = "floor/cacheline_rtt/placement:cross"
-        floor = good.get({**names, "adaptive": cacheline, "spin": cacheline}.get(wait_class, ""))
+        sleeping = f"floor/futex_rtt/placement:{placement}"
+        spinning = "floor/cacheline_rtt/placement:cross"
+        adaptive = sleeping if placement == "same" else spinning
+        names = {"block": sleeping, "adaptive": adaptive, "spin": spinning}
+        floor = good.get(names.get(wait_class, ""))
         taken = row["median"]
     elif kind == "throughput":
         copy = "memcpy" if placement == "same" else "copy_cross"

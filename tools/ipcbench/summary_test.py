@@ -63,6 +63,16 @@ def test_latency_stands_on_the_floor_of_its_wait_class():
     assert only(rows, spin)["x_floor"] == pytest.approx(1.5)
 
 
+def test_an_adaptive_backend_stands_on_what_it_does_there():
+    adaptive = "pipe_latency/shm_ring/bytes:64/placement"
+    floors = runs("floor/futex_rtt/placement:same", [3.0])
+    floors += runs("floor/cacheline_rtt/placement:cross", [0.2])
+    measured = runs(f"{adaptive}:same", [6.0]) + runs(f"{adaptive}:cross", [0.3])
+    rows = summarise(measured + floors, WAIT | {"shm_ring": "adaptive"})
+    assert only(rows, f"{adaptive}:same")["x_floor"] == pytest.approx(2)
+    assert only(rows, f"{adaptive}:cross")["x_floor"] == pytest.approx(1.5)
+
+
 def test_throughput_stands_on_copying_the_bytes_once():
     same = "pipe_throughput/os_pipe/bytes:64/placement:same"
     floors = runs("floor/memcpy/bytes:64", [2.0]) + runs("floor/copy_cross/bytes:64", [10.0])

@@ -2,8 +2,9 @@
 """From intervals to verdicts: of one cell, and of one claim and language over all its cells. Knows no files.
 
 A ratio is oriented so that more than 1 means X is better. With margin m a cell holds when the whole interval lies
-above 1 + m and fails when it lies below; a failing cell is `equivalent` inside 1/(1+m) .. 1+m and `reversed` below
-that. Otherwise it is undecided, and without an interval there is no verdict.
+above the bound 1 + m and fails when it lies below; a failing cell is `equivalent` inside 1/(1+m) .. 1+m and `reversed` below
+that. Otherwise it is undecided, and without an interval there is no verdict. A target has a bound of its own, at_least,
+and no such tags.
 """
 
 from __future__ import annotations
@@ -67,15 +68,21 @@ class Verdict:
 
 
 def judge_cell(
-    logs: Sequence[float], ratio: Interval, margin: float, confidence: float, least: int
+    logs: Sequence[float],
+    ratio: Interval,
+    bound: float,
+    confidence: float,
+    least: int,
+    tagged: bool,
 ) -> dict[str, Any]:
-    """verdict, tag and more of a cell, from its blocks' ln(ratio) and the interval of the ratio."""
+    """verdict, tag (if it is to have one) and more of a cell, from its blocks' ln(ratio) and the interval of the ratio."""
     if ratio.low is None or ratio.high is None:
         return {"verdict": NONE, "more": least - ratio.n}
-    bound = 1 + margin
     if ratio.low > bound:
         return {"verdict": HOLDS}
     if ratio.high < bound:
+        if not tagged:
+            return {"verdict": FAILS}
         tag = REVERSED if ratio.high < 1 / bound else EQUIVALENT if ratio.low > 1 / bound else ""
         return {"verdict": FAILS, "tag": tag}
     needed = blocks_needed(logs, bound, confidence)

@@ -121,14 +121,15 @@ def _section(
     wrong = 100 * (1 - claim.confidence)
     if claim.same:
         out[-1] += (
-            f" Holds: the whole interval is inside 1/{1 + claim.margin:.4g} to {1 + claim.margin:.4g}. Fails: it is outside"
+            f" Holds: the whole interval is inside 1/{claim.bound:.4g} to {claim.bound:.4g}. Fails: it is outside"
             f"{'' if claim.pairs else ', or misses 1'}. {asked}, so that all of them together have "
             f"{100 * claim.confidence:.4g} %; that takes {verdict.least} blocks."
         )
     else:
+        tags = f" (equivalent inside 1/{claim.bound:.4g} to {claim.bound:.4g}, reversed below that)"
         out[-1] += (
-            f" The ratio is above 1 where X is better. Holds: the whole interval is above {1 + claim.margin:.4g}. "
-            f"Fails: it is below (equivalent inside 1/{1 + claim.margin:.4g} to {1 + claim.margin:.4g}, reversed below that)."
+            f" The ratio is above 1 where X is better. Holds: the whole interval is above {claim.bound:.4g}. "
+            f"Fails: it is below{tags if claim.at_least is None else ''}."
         )
         out[-1] += (
             f" {asked}, so that of the cells that hold or fail at most {wrong:.3g} % are expected to be wrong "
