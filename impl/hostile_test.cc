@@ -26,11 +26,12 @@ std::vector<std::span<std::byte>> rings() {
   for (std::string line; std::getline(maps, line);) {
     if (line.find("/memfd:ipcbench") == std::string::npos) continue;
     std::istringstream range(line);
-    std::uintptr_t begin;
-    std::uintptr_t end;
+    void* begin;
+    void* end;
     char dash;
-    range >> std::hex >> begin >> dash >> end;
-    found.emplace_back(reinterpret_cast<std::byte*>(begin), end - begin);
+    range >> begin >> dash >> end;
+    auto* const first = static_cast<std::byte*>(begin);
+    found.emplace_back(first, static_cast<std::size_t>(static_cast<std::byte*>(end) - first));
   }
   return found;
 }

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const auto never_ready = [] { return false; };
+const auto kNeverReady = [] { return false; };
 
 // A process that is present until it is killed.
 Child fork_present(Presence& presence) {
@@ -110,7 +110,7 @@ TEST(PresencesOfProcesses, WakeTheSleeperWhenTheyEnd) {
     });
     while (!presence->is_taken()) std::this_thread::sleep_for(1ms);
     const Deadline patience = Deadline::after(30s);
-    while (presence->is_taken()) presence->sleep(never_ready, patience, 10ms);
+    while (presence->is_taken()) presence->sleep(kNeverReady, patience, 10ms);
     EXPECT_FALSE(patience.passed()) << (killed ? "killed" : "left");
     child.wait(Deadline::never());
   }
@@ -162,7 +162,7 @@ TEST(Presences, LoseNoWakeUp) {
 TEST(Presences, LetNobodySleepForLongWhomNobodyWakes) {
   const Shared<Presence> presence;
   const Deadline patience = Deadline::after(30s);
-  presence->sleep(never_ready, patience, 1ms);
+  presence->sleep(kNeverReady, patience, 1ms);
   EXPECT_FALSE(patience.passed());
 }
 
@@ -171,8 +171,8 @@ TEST(Presences, KeepDeadlines) {
   Presence::Stay stay;
   stay.enter(*presence);
   const Deadline deadline = Deadline::after(5ms);
-  while (!deadline.passed()) presence->sleep(never_ready, deadline, 1s);
-  presence->sleep(never_ready, Deadline::now(), 1s);
+  while (!deadline.passed()) presence->sleep(kNeverReady, deadline, 1s);
+  presence->sleep(kNeverReady, Deadline::now(), 1s);
 }
 
 }  // namespace

@@ -215,7 +215,7 @@ def ranking(data: Data) -> style.Sheet:
         [0.19 * rows + 0.1 for rows in heights],
         len(metrics),
         f"{POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput)."
-        " Cold colours: pipes; warm: queues; hollow: CPython's own."
+        " Those called _spin never sleep. Cold colours: pipes; warm: queues; hollow: CPython's own."
         f"\n{data.conditions}",
         ranking=True,
     )
