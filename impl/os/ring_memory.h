@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Shared memory for a ring: the same pages twice in a row, so that what begins near the end goes on
-// at the beginning without a seam. Sealed: nobody can shrink it under those who use it. All of it is
-// there from the start: no page fault finds the memory full. Gone with its last user.
+// at the beginning without a seam. Sealed: nobody can shrink it under those who use it. All of it
+// is there from the start: no page fault finds the memory full. Gone with its last user.
 #pragma once
 
 #include <cstddef>
