@@ -16,6 +16,7 @@
 #include <cstring>
 #include <optional>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/error.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/mapping.h"
@@ -238,7 +239,7 @@ class Receiver {
 
 class EventfdShm {
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     End(const std::shared_ptr<Way>& in, const std::shared_ptr<Way>& out, LifetimeToken::Hold hold)
         : hold_(std::move(hold)) {
@@ -246,10 +247,6 @@ class EventfdShm {
       if (out) out_.emplace(out, hold_);
     }
 
-    Status send(std::span<const std::byte> message) {
-      return out_->send(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return in_->receive(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       return out_->send(message, deadline);
     }

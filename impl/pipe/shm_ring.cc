@@ -6,7 +6,7 @@
 // sealed memory and an anonymous mapping each way, two sockets for the lifetime token, a thread in
 // each process that is in the kernel's books for its death (presence.h). Wait class: adaptive,
 // spin, block. Source: SPSCVarQueueOPT of Meng Rao, Aeron's ring buffers. Limit: waiting in poll(2)
-// takes slices.
+// takes slices. Longer than most: a sender, a receiver and three ways to wait are one mechanism.
 #include <sched.h>
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include <optional>
 #include <utility>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/mapping.h"
 #include "impl/os/presence.h"
@@ -343,7 +344,7 @@ class ShmRing {
   };
 
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     End(const std::shared_ptr<Ways>& ways, int number, LifetimeToken::Hold hold)
         : ways_(ways), side_{number, std::move(hold), ways->cpus} {
@@ -351,10 +352,6 @@ class ShmRing {
       if (ways->to[1 - number]) out_.emplace(*ways->to[1 - number], side_);
     }
 
-    Status send(std::span<const std::byte> message) {
-      return out_->send(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return in_->receive(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       return out_->send(message, deadline);
     }

@@ -15,6 +15,7 @@
 #include <boost/interprocess/sync/scoped_lock.hpp>
 #include <cstring>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/boost_time.h"
 #include "impl/os/mapping.h"
 #include "impl/os/naps.h"
@@ -45,13 +46,9 @@ class BoostDeque {
   };
 
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(BoostDeque& queue) : queue_(queue) {}
-    Status send(std::span<const std::byte> message) {
-      return queue_.send(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return queue_.receive(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       return queue_.send(message, deadline);
     }

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "impl/driver/untimed.h"
 #include "impl/queue/backend.h"
 
 namespace ipc {
@@ -11,13 +12,9 @@ namespace ipc {
 template <class Mq>
 class MqQueue {
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(Mq& queue) : queue_(queue) {}
-    Status send(std::span<const std::byte> message) {
-      return queue_.send(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return queue_.receive(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       return queue_.send(message, deadline);
     }

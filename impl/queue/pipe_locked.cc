@@ -4,6 +4,7 @@
 // locked_pipe.h). Kernel objects: one anonymous pipe, one anonymous shared page. Wait class: block.
 // Source: CPython 3.11 Lib/multiprocessing/queues.py. Limit: waiting readers queue for the lock, so
 // a get that must not wait also fails while another reader waits.
+#include "impl/driver/untimed.h"
 #include "impl/queue/backend.h"
 #include "impl/queue/locked_pipe.h"
 
@@ -12,13 +13,9 @@ namespace {
 
 class PipeLocked {
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(LockedPipe& pipe) : pipe_(pipe) {}
-    Status send(std::span<const std::byte> message) {
-      return pipe_.send(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return pipe_.receive(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       return pipe_.send(message, deadline);
     }

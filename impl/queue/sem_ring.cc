@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/error.h"
 #include "impl/os/mapping.h"
 #include "impl/os/naps.h"
@@ -60,13 +61,9 @@ class PosixSemaphore {
 
 class SemRing {
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(SemRing& ring) : ring_(ring) {}
-    Status send(std::span<const std::byte> message) {
-      return ring_.send(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return ring_.receive(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       return ring_.send(message, deadline);
     }

@@ -20,6 +20,7 @@
 #include <string>
 #include <system_error>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/mapping.h"
 #include "impl/os/presence.h"
 #include "impl/queue/backend.h"
@@ -92,6 +93,7 @@ struct Word {
   State state;
   std::uint64_t owner;
 
+  bool is_claimed() const { return state == writing || state == reading; }
   std::uint64_t packed() const { return place << 10 | state << 8 | owner; }
   static Word of(std::uint64_t packed) {
     return {packed >> 10, static_cast<State>(packed >> 8 & 3), packed & 0xff};
@@ -105,14 +107,10 @@ class ShmLockfree {
   static constexpr auto kPublish = kSleeps ? std::memory_order_seq_cst : std::memory_order_release;
 
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(ShmLockfree& queue) : queue_(queue), number_(queue.join(stay_)) {}
 
-    Status send(std::span<const std::byte> message) {
-      return send_until(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return receive_until(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       if (message.size() > queue_.bounds_.message_bytes) return Status::too_big;
       return until(
@@ -222,7 +220,7 @@ class ShmLockfree {
   // Frees a slot that its owner, a dead process, has claimed. Its message is lost.
   void free_claimed(Slot& claimed, std::uint64_t found) {
     const Word word = Word::of(found);
-    if (word.state != Word::writing && word.state != Word::reading) return;
+    if (!word.is_claimed()) return;
     const Word freed{word.place + bounds_.items, Word::free, 0};
     if (claimed.word.compare_exchange_strong(found, freed.packed(), kPublish,
                                              std::memory_order_relaxed)) {
@@ -233,8 +231,7 @@ class ShmLockfree {
   // Whether the slot is claimed by a dead process; then it is not any more.
   bool frees_dead(Slot& claimed, std::uint64_t found) {
     const Word word = Word::of(found);
-    const bool is_claimed = word.state == Word::writing || word.state == Word::reading;
-    if (!is_claimed || participants_->is_there(word.owner)) return false;
+    if (!word.is_claimed() || participants_->is_there(word.owner)) return false;
     free_claimed(claimed, found);
     return true;
   }

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 
+#include "impl/driver/untimed.h"
 #include "impl/os/mapping.h"
 #include "impl/os/ring_memory.h"
 #include "impl/os/stream.h"
@@ -69,13 +70,9 @@ class Turn {
 
 class ShmRobust {
  public:
-  class End {
+  class End : public Untimed<End> {
    public:
     explicit End(ShmRobust& queue) : queue_(queue) {}
-    Status send(std::span<const std::byte> message) {
-      return queue_.send(message, Deadline::never());
-    }
-    Status receive(Buffer& message) { return queue_.receive(message, Deadline::never()); }
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
       return queue_.send(message, deadline);
     }
@@ -192,7 +189,7 @@ class ShmRobust {
   Status send_pieces(std::span<const std::byte> message, Deadline deadline) {
     const std::size_t length = message.size();
     const std::size_t most = std::min(capacity() / 4, kMostWhole);
-    const Status status = in_turn(capacity() / 2, deadline, [&] {
+    return in_turn(capacity() / 2, deadline, [&] {
       state_->in_pieces = true;
       for (Header::Kind kind = Header::first; !message.empty(); kind = Header::further) {
         const auto piece = message.first(std::min(message.size(), most));
@@ -203,7 +200,6 @@ class ShmRobust {
         tell_receivers();
       }
     });
-    return status;
   }
 
   void tell_receivers() {
