@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "bench/harness/floor_peers.h"
+#include "impl/driver/carriers.h"
 #include "impl/os/error.h"
 #include "impl/os/mapping.h"
 

@@ -12,16 +12,15 @@
 #include <thread>
 
 #include "bench/harness/floor_peers.h"
+#include "impl/driver/carriers.h"
 #include "impl/os/futex.h"
 #include "impl/os/mapping.h"
 
 namespace ipc::bench {
 namespace {
 
-// What fits in a cache line beside its sequence number.
-constexpr std::size_t kLineBytes = 48;
-
-// One direction: a message of up to kLineBytes, published by the number of messages so far.
+// One direction: a message of up to kLineBytes (series.h), published by the number of messages so
+// far.
 struct alignas(128) Line {  // 128: neighbouring lines are fetched in pairs
   std::atomic<std::uint32_t> sent{0};
   std::uint32_t size = 0;
@@ -64,6 +63,20 @@ class LineEnd {
 };
 
 template <bool kSleeps>
+LoopResult ping_lines(LineEnd<kSleeps>& end, const LoopPlan& plan, SequenceCheck& check,
+                      Histogram& times) {
+  typename Copying<LineEnd<kSleeps>>::Out out(end, plan.bytes);
+  typename Copying<LineEnd<kSleeps>>::In in(end, plan.bytes);
+  return ping(out, in, plan, check, times);
+}
+template <bool kSleeps>
+LoopResult pong_lines(LineEnd<kSleeps>& end, const LoopPlan& plan, SequenceCheck& check) {
+  typename Copying<LineEnd<kSleeps>>::In in(end, plan.bytes);
+  typename Copying<LineEnd<kSleeps>>::Out out(end, plan.bytes);
+  return pong(in, out, plan, check);
+}
+
+template <bool kSleeps>
 TeamPlan round_trip(const Keys& keys) {
   const auto lines = std::make_shared<Shared<Lines>>();
   TeamPlan plan;
@@ -73,13 +86,13 @@ TeamPlan round_trip(const Keys& keys) {
   plan.producers = {{.name = "ping", .open = [lines, times = plan.round_trips]() -> Job {
                        return [end = LineEnd<kSleeps>(**lines, 0), check = SequenceCheck(), lines,
                                times](const LoopPlan& batch) mutable {
-                         return ping(end, end, batch, check, **times);
+                         return ping_lines(end, batch, check, **times);
                        };
                      }}};
   plan.consumers = {{.name = "pong", .open = [lines]() -> Job {
                        return [end = LineEnd<kSleeps>(**lines, 1), check = SequenceCheck(),
                                lines](const LoopPlan& batch) mutable {
-                         return pong(end, end, batch, check);
+                         return pong_lines(end, batch, check);
                        };
                      }}};
   return plan;
@@ -115,12 +128,12 @@ std::unique_ptr<Team> context_switch_threads(const Keys&, const RunOptions& opti
                          std::thread other([&] {
                            LineEnd<true> end(lines, 1);
                            SequenceCheck check;
-                           pong(end, end, batch, check);
+                           pong_lines(end, batch, check);
                          });
                          LineEnd<true> end(lines, 0);
                          SequenceCheck check;
                          Histogram times;
-                         const LoopResult result = ping(end, end, batch, check, times);
+                         const LoopResult result = ping_lines(end, batch, check, times);
                          other.join();
                          return result;
                        };

@@ -26,10 +26,13 @@ std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const Run
                                     };
                               }});
   }
+  const Arrival arrival = !entry.traits.ordered ? Arrival::any
+                          : keys.consumers == 1 ? Arrival::consecutive
+                                                : Arrival::increasing;
   for (int i = 0; i < keys.consumers; ++i) {
     plan.consumers.push_back({.name = "consumer " + std::to_string(i),
                               .share = keys.consumers,
-                              .every_message = keys.consumers == 1,
+                              .arrival = arrival,
                               .open = [queue]() -> Job {
                                 return [end = std::shared_ptr(queue->open()),
                                         check = SequenceCheck()](const LoopPlan& batch) mutable {

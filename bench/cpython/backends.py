@@ -17,7 +17,7 @@ FEWEST_ITEMS = 16
 
 # What impl/driver/traits.h has, in its order.
 TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "unsized_message")
-TRAITS += ("capacity", "producers", "consumers", "order", "waitable", "passes_on")
+TRAITS += ("capacity", "producers", "consumers", "order", "waitable", "ordered", "passes_on")
 TRAITS += ("survives_kill", "killed", "on_kill", "leftovers", "needs", "transports")
 
 # What sends, what receives; None in a role that does not.
@@ -35,6 +35,7 @@ class Backend:
     max_message = 2**63 - 1  # the framing has 8 bytes for a length, signed
     unsized_message = 0  # the same
     producers = consumers = 1
+    ordered = True
     passes_on = True
     survives_kill = True
     killed: dict[str, str] = {}  # what the others notice, by what the process was doing

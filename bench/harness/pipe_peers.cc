@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "bench/harness/pipe_peers.h"
 
+#include <algorithm>
+
 namespace ipc::bench {
 
 std::shared_ptr<AnyPipe> make_pipe_backend(const PipeEntry& entry, const Keys& keys,
                                            const RunOptions& options, bool duplex) {
+  // What is built in place needs room for a message beside one that is read, in one piece each.
+  constexpr std::size_t kRoom = 4;
+  const std::size_t least = keys.carriage == Carriage::in_place ? kRoom * keys.bytes : 0;
   return entry.make({.duplex = duplex,
-                     .capacity_bytes = options.capacity_bytes,
+                     .capacity_bytes = std::max(options.capacity_bytes, least),
                      .message_bytes = message_bytes(keys)});
 }
 
 TeamPlan pipe_plan(const std::shared_ptr<AnyPipe>& pipe, const Keys& keys) {
   TeamPlan plan;
   plan.bytes = keys.bytes;
-  plan.objects = keys.objects;
+  plan.carriage = keys.carriage;
   plan.placement = *keys.placement;
   plan.after_fork = [pipe] {
     pipe->drop(0);
@@ -32,10 +37,10 @@ std::vector<Series> pipe_series(const char* question, Metric metric, StartPipe s
   std::vector<Series> all;
   for (const auto& [name, entry] : PipeRegistry::entries()) {
     for (const std::size_t bytes : kSizes) {
-      for (const bool objects : kCodecs) {
+      for (const Carriage carriage : kCarriages) {
         for (const Placement placement : kPlacements) {
-          const Keys keys{.bytes = bytes, .objects = objects, .placement = placement};
-          if (!is_asked(keys)) continue;
+          const Keys keys{.bytes = bytes, .carriage = carriage, .placement = placement};
+          if (!is_asked(entry.traits, metric, keys)) continue;
           all.push_back(backend_series(question, metric, entry, keys, start, 2));
         }
       }

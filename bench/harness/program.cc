@@ -42,6 +42,12 @@ nlohmann::ordered_json or_null(const std::optional<std::string>& text) {
   return text ? nlohmann::ordered_json(*text) : nlohmann::ordered_json(nullptr);
 }
 
+// A number as such.
+nlohmann::ordered_json json_key(const std::string& value) {
+  if (value.find_first_not_of("0123456789") != std::string::npos) return value;
+  return std::stoull(value);
+}
+
 void print_list(const std::string& executable, const std::vector<Series>& all) {
   nlohmann::ordered_json document;
   document["program"] = executable.substr(executable.rfind('/') + 1);
@@ -49,11 +55,7 @@ void print_list(const std::string& executable, const std::vector<Series>& all) {
   document["series"] = nlohmann::ordered_json::array();
   for (const Series& series : all) {
     nlohmann::ordered_json keys = nlohmann::ordered_json::object();
-    if (series.keys.bytes != 0) keys["bytes"] = series.keys.bytes;
-    if (series.keys.objects) keys["codec"] = "msgpack";
-    if (series.keys.producers != 0) keys["producers"] = series.keys.producers;
-    if (series.keys.consumers != 0) keys["consumers"] = series.keys.consumers;
-    if (series.keys.placement) keys["placement"] = to_string(*series.keys.placement);
+    for (const auto& [key, value] : series.named_keys()) keys[key] = json_key(value);
     document["series"].push_back({{"name", series.name()},
                                   {"question", series.question},
                                   {"backend", series.backend},
@@ -77,6 +79,7 @@ void print_list(const std::string& executable, const std::vector<Series>& all) {
                                       {"consumers", traits.consumers},
                                       {"order", traits.order},
                                       {"waitable", to_string(traits.waitable)},
+                                      {"ordered", traits.ordered},
                                       {"passes_on", traits.passes_on},
                                       {"survives_kill", traits.survives_kill},
                                       {"killed",

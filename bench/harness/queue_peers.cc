@@ -32,7 +32,7 @@ std::size_t queue_capacity(const QueueEntry& entry, const AnyQueue& queue, const
 TeamPlan queue_plan(const Keys& keys, const std::vector<std::shared_ptr<AnyQueue>>& queues) {
   TeamPlan plan;
   plan.bytes = keys.bytes;
-  plan.objects = keys.objects;
+  plan.carriage = keys.carriage;
   plan.placement = *keys.placement;
   for (const auto& queue : queues) {
     if (!queue->has_helper()) continue;
@@ -47,15 +47,15 @@ std::vector<Series> queue_series(const char* question, Metric metric,
   std::vector<Series> all;
   for (const auto& [name, entry] : QueueRegistry::entries()) {
     for (const std::size_t bytes : kSizes) {
-      for (const bool objects : kCodecs) {
+      for (const Carriage carriage : kCarriages) {
         for (const auto [producers, consumers] : sides) {
           for (const Placement placement : kPlacements) {
             const Keys keys{.bytes = bytes,
-                            .objects = objects,
+                            .carriage = carriage,
                             .producers = producers,
                             .consumers = consumers,
                             .placement = placement};
-            if (!is_asked(keys)) continue;
+            if (!is_asked(entry.traits, metric, keys)) continue;
             const int peers = std::max(2, producers + consumers);
             all.push_back(backend_series(question, metric, entry, keys, start, peers));
           }

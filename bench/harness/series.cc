@@ -7,20 +7,43 @@ namespace ipc::bench {
 
 std::size_t message_bytes(const Keys& keys) {
   constexpr std::size_t kCodecBytes = 5;  // msgpack's header of a bytes object
-  return keys.bytes + (keys.objects ? kCodecBytes : 0);
+  return keys.bytes + (keys.carriage == Carriage::objects ? kCodecBytes : 0);
+}
+
+bool is_asked(const Traits& traits, Metric metric, const Keys& keys) {
+  const bool one_pair = keys.producers <= 1 && keys.consumers <= 1;
+  if (keys.bytes == kLineBytes) {
+    return traits.wait_class == WaitClass::spin && one_pair && keys.carriage == Carriage::copies;
+  }
+  if (keys.carriage == Carriage::copies) return true;
+  if (!one_pair || keys.placement == Placement::free) return false;
+  constexpr std::size_t kSmall = 4096;
+  switch (keys.carriage) {
+    case Carriage::batches:
+      return traits.batches && metric == Metric::throughput && keys.bytes <= kSmall;
+    case Carriage::in_place:
+      return traits.in_place;
+    default:
+      return true;
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> Series::named_keys() const {
+  std::vector<std::pair<std::string, std::string>> named;
+  if (keys.bytes != 0) named.emplace_back("bytes", std::to_string(keys.bytes));
+  if (keys.carriage == Carriage::objects) named.emplace_back("codec", "msgpack");
+  if (keys.carriage == Carriage::batches) named.emplace_back("op", "batch");
+  if (keys.carriage == Carriage::in_place) named.emplace_back("op", "in_place");
+  if (keys.producers != 0) named.emplace_back("producers", std::to_string(keys.producers));
+  if (keys.consumers != 0) named.emplace_back("consumers", std::to_string(keys.consumers));
+  if (keys.placement) named.emplace_back("placement", to_string(*keys.placement));
+  return named;
 }
 
 std::string Series::name() const {
   std::string name = question;
   if (!backend.empty()) name += "/" + backend;
-  const auto add = [&name](const char* key, const std::string& value) {
-    name += std::string("/") + key + ":" + value;
-  };
-  if (keys.bytes != 0) add("bytes", std::to_string(keys.bytes));
-  if (keys.objects) add("codec", "msgpack");
-  if (keys.producers != 0) add("producers", std::to_string(keys.producers));
-  if (keys.consumers != 0) add("consumers", std::to_string(keys.consumers));
-  if (keys.placement) add("placement", std::string(to_string(*keys.placement)));
+  for (const auto& [key, value] : named_keys()) name += "/" + key + ":" + value;
   return name;
 }
 
@@ -29,7 +52,7 @@ std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys
   if (message_bytes(keys) > traits.max_message) {
     return "its messages have at most " + std::to_string(traits.max_message) + " bytes";
   }
-  if (keys.objects && !traits.transports)
+  if (keys.carriage == Carriage::objects && !traits.transports)
     return "it makes its messages itself, there is nothing to encode";
   if (keys.producers > traits.producers) {
     return "it has at most " + std::to_string(traits.producers) + " producers";

@@ -20,7 +20,7 @@ enum class Metric { latency, throughput, floor };
 // The coordinates of a cell, in the order in which names give them. Zero or empty: not in the name.
 struct Keys {
   std::size_t bytes = 0;
-  bool objects = false;  // codec:msgpack
+  Carriage carriage = Carriage::copies;  // codec:msgpack, op:batch, op:in_place
   int producers = 0;
   int consumers = 0;
   std::optional<Placement> placement = {};
@@ -35,6 +35,8 @@ struct Series {
   std::optional<std::string> skip;  // why this cell makes no sense here
   std::function<std::unique_ptr<Team>(const RunOptions&)> start;  // throws when it cannot be set up
 
+  // The keys as names and the CSV have them, in their order.
+  std::vector<std::pair<std::string, std::string>> named_keys() const;
   std::string name() const;  // pipe_latency/unix_stream/bytes:64/placement:cross
 };
 
@@ -46,17 +48,21 @@ std::size_t message_bytes(const Keys& keys);
 // share its CPU.
 std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys, int peers);
 
+// The longest message that fits a cache line beside what announces it, as floor/cacheline_rtt has
+// it.
+inline constexpr std::size_t kLineBytes = 48;
+
 // What every question asks for.
-inline constexpr std::size_t kSizes[] = {16, 64, 1024, 4096, 65536, 1048576};
-inline constexpr bool kCodecs[] = {false, true};
+inline constexpr std::size_t kSizes[] = {16, kLineBytes, 64, 1024, 4096, 65536, 1048576};
+inline constexpr Carriage kCarriages[] = {Carriage::copies, Carriage::objects, Carriage::batches,
+                                          Carriage::in_place};
 inline constexpr Placement kPlacements[] = {Placement::same, Placement::cross, Placement::free};
 
-// Objects are bytes with an encoding on top, which costs a peer the same wherever it runs and
-// however many run beside it: they are asked of one pair, where the placement is known.
-constexpr bool is_asked(const Keys& keys) {
-  return !keys.objects ||
-         (keys.producers <= 1 && keys.consumers <= 1 && keys.placement != Placement::free);
-}
+// Another carriage than copies costs a peer the same wherever it runs and however many run beside
+// it: it is asked of one pair, where the placement is known. Batches are asked of backends that
+// have them, for streams of small messages; building in place of those that can. A message of
+// kLineBytes is asked of one pair that spins.
+bool is_asked(const Traits& traits, Metric metric, const Keys& keys);
 
 std::string_view to_string(Metric metric);
 std::string_view to_string(Placement placement);

@@ -310,8 +310,8 @@ double Team::run(std::uint64_t messages) {
                                             .messages = share,
                                             .producer = peer.role->number,
                                             .first_sequence = peer.sequence,
-                                            .every_message = peer.role->every_message,
-                                            .objects = plan_.objects},
+                                            .arrival = peer.role->arrival,
+                                            .carriage = plan_.carriage},
                                    .start_ns = start_ns});
     peer.sequence += share;
   }

@@ -49,10 +49,10 @@ inline constexpr double kBatchSeconds = 0.02;
 using Job = std::function<LoopResult(const LoopPlan&)>;
 
 struct Role {
-  std::string name;           // for error messages: "producer 1"
-  std::uint32_t number = 0;   // among those of its kind; a producer's number in its tags
-  int share = 1;              // takes a batch's messages divided by this
-  bool every_message = true;  // a consumer that shares its queue with others does not see them all
+  std::string name;          // for error messages: "producer 1"
+  std::uint32_t number = 0;  // among those of its kind; a producer's number in its tags
+  int share = 1;             // takes a batch's messages divided by this
+  Arrival arrival = Arrival::consecutive;  // a consumer's
   std::function<Job()> open;
 };
 
@@ -69,7 +69,7 @@ enum class Clock {
 
 struct TeamPlan {
   std::size_t bytes = 0;
-  bool objects = false;
+  Carriage carriage = Carriage::copies;
   Placement placement = Placement::free;
   Clock clock = Clock::first_role;
   std::vector<Role> producers;  // or all roles of a round trip

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "bench/instruments/arguments.h"
+#include "impl/driver/carriers.h"
 #include "impl/driver/loops.h"
 #include "impl/os/affinity.h"
 #include "impl/os/child.h"
@@ -77,14 +78,18 @@ template <class End>
 Histogram ping_with(End end, const LoopPlan& plan) {
   SequenceCheck check;
   Histogram times;
-  must_be_done(ping(end, end, plan, check, times), plan);
+  typename Copying<End>::Out out(end, plan.bytes);
+  typename Copying<End>::In in(end, plan.bytes);
+  must_be_done(ping(out, in, plan, check, times), plan);
   return times;
 }
 
 template <class End>
 int pong_with(End end, const LoopPlan& plan) {
   SequenceCheck check;
-  must_be_done(pong(end, end, plan, check), plan);
+  typename Copying<End>::In in(end, plan.bytes);
+  typename Copying<End>::Out out(end, plan.bytes);
+  must_be_done(pong(in, out, plan, check), plan);
   return 0;
 }
 

@@ -33,7 +33,7 @@
 #include "impl/os/lifetime_token.h"
 #include "impl/os/mapping.h"
 #include "impl/os/unique_name.h"
-#include "impl/sync/semaphore.h"
+#include "impl/sync/semaphore_word.h"
 
 namespace ipc::bench {
 namespace {
@@ -55,7 +55,7 @@ std::span<std::byte> bytes_of(zmq::message_t& message) {
   return {static_cast<std::byte*>(message.data()), message.size()};
 }
 
-void send_all(const Plan& plan, Semaphore& slots, const LifetimeToken::Hold& hold) {
+void send_all(const Plan& plan, SemaphoreWord& slots, const LifetimeToken::Hold& hold) {
   zmq::context_t context;
   zmq::socket_t socket(context, zmq::socket_type::pair);
   socket.connect(plan.address);
@@ -70,7 +70,7 @@ void send_all(const Plan& plan, Semaphore& slots, const LifetimeToken::Hold& hol
   static_cast<void>(socket.recv(done));
 }
 
-double receive_all(const Plan& plan, Semaphore& slots, const LifetimeToken::Hold& hold) {
+double receive_all(const Plan& plan, SemaphoreWord& slots, const LifetimeToken::Hold& hold) {
   zmq::context_t context;
   zmq::socket_t socket(context, zmq::socket_type::pair);
   socket.set(zmq::sockopt::rcvtimeo, 10'000);  // ms
@@ -118,7 +118,7 @@ int main(int argc, char** argv) {
                   .messages = given[1],
                   .added = given[4]};
   try {
-    const ipc::Shared<ipc::Semaphore> slots(window(plan));
+    const ipc::Shared<ipc::SemaphoreWord> slots(window(plan));
     ipc::LifetimeToken token;
     const ipc::Child sender = ipc::fork_child([&] {
       token.drop(1);

@@ -25,8 +25,9 @@ struct Check {
   const char* name;
   void (*body)(const Entry&, Peers);
   Waiver waiver = nullptr;
-  bool with_threads = true;     // false: about fork or kill
-  bool needs_transport = true;  // false: also for what carries nothing
+  bool with_threads = true;       // false: about fork or kill
+  bool needs_transport = true;    // false: also for what carries nothing
+  bool Traits::*about = nullptr;  // an ability: a backend without it is not concerned
 };
 
 // Why the check says nothing about this backend here; nothing when it does.
@@ -66,6 +67,7 @@ std::vector<Case<Entry>> cases_of(const Entry& entry, const std::vector<Check<En
   for (const Check<Entry>& check : checks) {
     // A backend that carries nothing (null) has nothing to answer to most of them.
     if (check.needs_transport && !entry.traits.transports) continue;
+    if (check.about != nullptr && !(entry.traits.*check.about)) continue;
     if (check.with_threads) cases.push_back({entry, check, Peers::threads});
     cases.push_back({entry, check, Peers::processes});
   }

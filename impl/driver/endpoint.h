@@ -8,11 +8,13 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <span>
 
-#include "impl/driver/coded.h"
+#include "impl/driver/carriers.h"
 #include "impl/driver/loops.h"
+#include "impl/driver/traits.h"
 #include "impl/os/buffer.h"
 #include "impl/os/deadline.h"
 #include "impl/os/status.h"
@@ -33,6 +35,37 @@ concept Endpoint = std::destructible<E> &&
   { endpoint.ready(deadline) } -> std::same_as<Status>;
 };
 
+// An endpoint may also send and receive several messages in one call, which the other side learns
+// of at once. send_batch sends them in order and says in `sent` how many it did, all unless its
+// status is another than ok. receive_batch waits for one, then takes what is there, and says in
+// `received` how many of the buffers it has filled.
+template <class E>
+concept Batching = requires(E endpoint, std::span<const std::span<const std::byte>> messages,
+                            std::span<Buffer> buffers, std::size_t& count, Deadline deadline) {
+  { endpoint.send_batch(messages, count, deadline) } -> std::same_as<Status>;
+  { endpoint.receive_batch(buffers, count, deadline) } -> std::same_as<Status>;
+};
+
+// An endpoint may also let its user build a message in the transport and read it there. reserve
+// gives room for so many bytes, the message is sent by commit and not before; a second reserve
+// instead forgets the first. peek gives the next message, which stays until release; `too_big`: it
+// is not in one piece there, and must be received. What peek gives can still be changed by a sender
+// that has gone mad: who does not trust it copies before it checks.
+template <class E>
+concept BuildingInPlace = requires(E endpoint, std::size_t size, std::span<std::byte>& room,
+                                   std::span<const std::byte>& message, Deadline deadline) {
+  { endpoint.reserve(size, room, deadline) } -> std::same_as<Status>;
+  { endpoint.commit() } -> std::same_as<void>;
+  { endpoint.peek(message, deadline) } -> std::same_as<Status>;
+  { endpoint.release() } -> std::same_as<void>;
+};
+
+template <class E>
+void set_abilities(Traits& traits) {
+  traits.batches = Batching<E>;
+  traits.in_place = BuildingInPlace<E>;
+}
+
 class AnyEndpoint {
  public:
   virtual ~AnyEndpoint() = default;
@@ -50,6 +83,16 @@ class AnyEndpoint {
   virtual Status flush(Deadline deadline) = 0;
   // What was sent and has not left this process yet may be lost at destruction.
   virtual void abandon_unsent() = 0;
+
+  // REQUIRES for these and for plans: Traits::batches, Traits::in_place.
+  virtual Status send_batch(std::span<const std::span<const std::byte>> messages, std::size_t& sent,
+                            Deadline deadline) = 0;
+  virtual Status receive_batch(std::span<Buffer> buffers, std::size_t& received,
+                               Deadline deadline) = 0;
+  virtual Status reserve(std::size_t size, std::span<std::byte>& room, Deadline deadline) = 0;
+  virtual void commit() = 0;
+  virtual Status peek(std::span<const std::byte>& message, Deadline deadline) = 0;
+  virtual void release() = 0;
 
   virtual LoopResult stream_out(const LoopPlan& plan) = 0;
   virtual LoopResult stream_in(const LoopPlan& plan, SequenceCheck& check) = 0;
@@ -91,34 +134,80 @@ class EndpointAdapter final : public AnyEndpoint {
     if constexpr (requires { endpoint_->abandon_unsent(); }) endpoint_->abandon_unsent();
   }
 
+  Status send_batch(std::span<const std::span<const std::byte>> messages, std::size_t& sent,
+                    Deadline deadline) override {
+    if constexpr (Batching<E>) return endpoint_->send_batch(messages, sent, deadline);
+    std::abort();
+  }
+  Status receive_batch(std::span<Buffer> buffers, std::size_t& received,
+                       Deadline deadline) override {
+    if constexpr (Batching<E>) return endpoint_->receive_batch(buffers, received, deadline);
+    std::abort();
+  }
+  Status reserve(std::size_t size, std::span<std::byte>& room, Deadline deadline) override {
+    if constexpr (BuildingInPlace<E>) return endpoint_->reserve(size, room, deadline);
+    std::abort();
+  }
+  void commit() override {
+    if constexpr (BuildingInPlace<E>) return endpoint_->commit();
+    std::abort();
+  }
+  Status peek(std::span<const std::byte>& message, Deadline deadline) override {
+    if constexpr (BuildingInPlace<E>) return endpoint_->peek(message, deadline);
+    std::abort();
+  }
+  void release() override {
+    if constexpr (BuildingInPlace<E>) return endpoint_->release();
+    std::abort();
+  }
+
   LoopResult stream_out(const LoopPlan& plan) override {
-    return run(
-        plan, [&](auto& out) { return ipc::stream_out(out, plan); }, *endpoint_);
+    return run(plan, [&](auto carriage) {
+      typename decltype(carriage)::Out out(*endpoint_, plan.bytes);
+      return ipc::stream_out(out, plan);
+    });
   }
   LoopResult stream_in(const LoopPlan& plan, SequenceCheck& check) override {
-    return run(
-        plan, [&](auto& in) { return ipc::stream_in(in, plan, check); }, *endpoint_);
+    return run(plan, [&](auto carriage) {
+      typename decltype(carriage)::In in(*endpoint_, plan.bytes);
+      return ipc::stream_in(in, plan, check);
+    });
   }
   LoopResult ping(AnyEndpoint& in_end, const LoopPlan& plan, SequenceCheck& check,
                   Histogram& round_trips) override {
-    return run(
-        plan, [&](auto& out, auto& in) { return ipc::ping(out, in, plan, check, round_trips); },
-        *endpoint_, concrete(in_end));
+    return run(plan, [&](auto carriage) {
+      typename decltype(carriage)::Out out(*endpoint_, plan.bytes);
+      typename decltype(carriage)::In in(concrete(in_end), plan.bytes);
+      return ipc::ping(out, in, plan, check, round_trips);
+    });
   }
   LoopResult pong(AnyEndpoint& out_end, const LoopPlan& plan, SequenceCheck& check) override {
-    return run(
-        plan, [&](auto& in, auto& out) { return ipc::pong(in, out, plan, check); }, *endpoint_,
-        concrete(out_end));
+    return run(plan, [&](auto carriage) {
+      typename decltype(carriage)::In in(*endpoint_, plan.bytes);
+      typename decltype(carriage)::Out out(concrete(out_end), plan.bytes);
+      return ipc::pong(in, out, plan, check);
+    });
   }
 
  private:
   static E& concrete(AnyEndpoint& any) { return *static_cast<EndpointAdapter&>(any).endpoint_; }
 
-  // Runs a loop over the endpoints, or over the same as carriers of objects.
-  template <class Loop, class... Ends>
-  static LoopResult run(const LoopPlan& plan, const Loop& loop, Ends&... ends) {
-    if (!plan.objects) return loop(ends...);
-    return [&loop](auto... coded) { return loop(coded...); }(Coded<Ends>(ends)...);
+  // Runs a loop over carriers of the planned kind.
+  template <class Loop>
+  static LoopResult run(const LoopPlan& plan, const Loop& loop) {
+    switch (plan.carriage) {
+      case Carriage::copies:
+        return loop(Copying<E>());
+      case Carriage::objects:
+        return loop(Coding<E>());
+      case Carriage::batches:
+        if constexpr (Batching<E>) return loop(InBatches<E>());
+        break;
+      case Carriage::in_place:
+        if constexpr (BuildingInPlace<E>) return loop(InPlace<E>());
+        break;
+    }
+    std::abort();
   }
 
   std::unique_ptr<E> endpoint_;

@@ -79,12 +79,6 @@ class BufferTooShort : public Error {
   std::vector<std::byte> message_;
 };
 
-// A call that the object's state forbids, such as a second start (AssertionError).
-class StateError : public Error {
- public:
-  using Error::Error;
-};
-
 enum class Direction { send, receive };
 
 // Throws what `status` means for a message that could not be sent or received. For system_error

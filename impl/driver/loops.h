@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// THE timed code: the four loops that drive every backend, compiled against its concrete endpoint,
-// so that a message costs no indirect call. A fifth loop is a change to the contract of all
-// families.
+// THE timed code: the four loops that drive every backend, compiled against its concrete endpoint
+// and the way its messages are handed over (carriers.h), so that a message costs no indirect call.
+// A fifth loop is a change to the contract of all families.
 #pragma once
 
 #include <array>
@@ -11,7 +11,6 @@
 
 #include "impl/driver/histogram.h"
 #include "impl/driver/payload.h"
-#include "impl/os/buffer.h"
 #include "impl/os/deadline.h"
 #include "impl/os/status.h"
 
@@ -19,14 +18,29 @@ namespace ipc {
 
 inline constexpr std::uint32_t kMaxProducers = 64;
 
+// How messages are handed over. Only `copies` and `objects` are for every backend.
+enum class Carriage {
+  copies,
+  objects,   // encoded and decoded
+  batches,   // several in one call
+  in_place,  // built and read in the transport
+};
+
+// How the messages of a producer come to a consumer.
+enum class Arrival {
+  consecutive,  // all of them, in their order
+  increasing,   // some, in their order
+  any,          // some, in any order: of a backend that keeps none (Traits::ordered)
+};
+
 // One batch for one peer.
 struct LoopPlan {
-  std::size_t bytes = 0;             // a message's size, at least kMinPayload
-  std::uint64_t messages = 0;        // to send or to receive (round trips for ping and pong)
-  std::uint32_t producer = 0;        // this producer's number, below kMaxProducers
-  std::uint64_t first_sequence = 0;  // of this batch
-  bool every_message = true;         // this consumer gets all messages of its producers
-  bool objects = false;              // messages travel as encoded objects, not as bytes
+  std::size_t bytes = 0;                   // a message's size, at least kMinPayload
+  std::uint64_t messages = 0;              // to send or to receive (round trips for ping and pong)
+  std::uint32_t producer = 0;              // this producer's number, below kMaxProducers
+  std::uint64_t first_sequence = 0;        // of this batch
+  Arrival arrival = Arrival::consecutive;  // to be expected by a consumer
+  Carriage carriage = Carriage::copies;
 };
 
 // What can be wrong with a message that arrived, or did not.
@@ -52,13 +66,14 @@ struct LoopResult {
 // What one consumer has seen of each producer, kept over the batches of a run.
 class SequenceCheck {
  public:
-  Fault see(std::uint64_t tag, bool every_message) {
+  Fault see(std::uint64_t tag, Arrival arrival) {
     const std::uint32_t producer = producer_of(tag);
     if (producer >= kMaxProducers) return Fault::unknown_sender;
+    if (arrival == Arrival::any) return Fault::none;
     const std::uint64_t sequence = sequence_of(tag);
     std::uint64_t& next = next_[producer];
     if (sequence < next) return Fault::out_of_order;
-    if (every_message && sequence != next) return Fault::lost;
+    if (arrival == Arrival::consecutive && sequence != next) return Fault::lost;
     next = sequence + 1;
     return Fault::none;
   }
@@ -66,13 +81,6 @@ class SequenceCheck {
  private:
   std::array<std::uint64_t, kMaxProducers> next_{};
 };
-
-// Memory for messages whose pages are there already, so that no page fault is timed.
-inline Buffer touched_buffer(std::size_t bytes) {
-  Buffer buffer(bytes);
-  fill_payload(buffer.bytes(), 0);
-  return buffer;
-}
 
 // What a loop has done so far. The loops keep it, and a plan of their own, in registers: neither is
 // visible to the endpoint.
@@ -103,40 +111,43 @@ class Progress {
   std::int64_t begin_ns_ = monotonic_ns();
 };
 
-template <class Endpoint>
-LoopResult stream_out(Endpoint& out, const LoopPlan plan) {
-  Buffer message = touched_buffer(plan.bytes);
+template <class Out>
+LoopResult stream_out(Out& out, const LoopPlan plan) {
   Progress progress;
   while (progress.messages() < plan.messages) {
     const std::uint64_t tag = make_tag(plan.producer, plan.first_sequence + progress.messages());
-    fill_payload(message.bytes(), tag);
-    if (const Status status = out.send(message.bytes()); status != Status::ok) {
+    if (const Status status = out.send(tag); status != Status::ok) {
       return progress.failed(Fault::status, status);
     }
     progress.add(tag);
+  }
+  if (const Status status = out.flush(); status != Status::ok) {
+    return progress.failed(Fault::status, status);
   }
   return progress.done(monotonic_ns());
 }
 
 // Receives one message and checks it; the fault if there is one.
-template <class Endpoint>
-[[gnu::always_inline]] inline Fault receive_checked(Endpoint& in, Buffer& message,
-                                                    const LoopPlan& plan, SequenceCheck& check,
-                                                    std::uint64_t& tag, Status& status) {
+template <class In>
+[[gnu::always_inline]] inline Fault receive_checked(In& in, const LoopPlan& plan,
+                                                    SequenceCheck& check, std::uint64_t& tag,
+                                                    Status& status) {
+  std::span<const std::byte> message;
   if (status = in.receive(message); status != Status::ok) return Fault::status;
   if (message.size() != plan.bytes) return Fault::wrong_size;
-  if (!check_payload(message.bytes(), tag)) return Fault::torn;
-  return check.see(tag, plan.every_message);
+  const bool whole = check_payload(message, tag);
+  in.done();
+  if (!whole) return Fault::torn;
+  return check.see(tag, plan.arrival);
 }
 
-template <class Endpoint>
-LoopResult stream_in(Endpoint& in, const LoopPlan plan, SequenceCheck& check) {
-  Buffer message = touched_buffer(plan.bytes);
+template <class In>
+LoopResult stream_in(In& in, const LoopPlan plan, SequenceCheck& check) {
   Progress progress;
   while (progress.messages() < plan.messages) {
     std::uint64_t tag;
     Status status;
-    const Fault fault = receive_checked(in, message, plan, check, tag, status);
+    const Fault fault = receive_checked(in, plan, check, tag, status);
     if (fault != Fault::none) return progress.failed(fault, status);
     progress.add(tag);
   }
@@ -145,20 +156,17 @@ LoopResult stream_in(Endpoint& in, const LoopPlan plan, SequenceCheck& check) {
 
 // Sends and awaits the answer, one message under way. Each round trip is stamped once: its end is
 // the start of the next, so the sum of the recorded times is the duration of the batch.
-template <class Endpoint>
-LoopResult ping(Endpoint& out, Endpoint& in, const LoopPlan plan, SequenceCheck& check,
+// REQUIRES: `out` keeps nothing back.
+template <class Out, class In>
+LoopResult ping(Out& out, In& in, const LoopPlan plan, SequenceCheck& check,
                 Histogram& round_trips) {
-  Buffer request = touched_buffer(plan.bytes);
-  Buffer answer = touched_buffer(plan.bytes);
   Progress progress;
   std::int64_t stamp = progress.begin_ns();
   while (progress.messages() < plan.messages) {
-    fill_payload(request.bytes(),
-                 make_tag(plan.producer, plan.first_sequence + progress.messages()));
-    Status status = out.send(request.bytes());
+    Status status = out.send(make_tag(plan.producer, plan.first_sequence + progress.messages()));
     if (status != Status::ok) return progress.failed(Fault::status, status);
     std::uint64_t tag;
-    const Fault fault = receive_checked(in, answer, plan, check, tag, status);
+    const Fault fault = receive_checked(in, plan, check, tag, status);
     if (fault != Fault::none) return progress.failed(fault, status);
     const std::int64_t now = monotonic_ns();
     round_trips.record(now - stamp);
@@ -168,19 +176,16 @@ LoopResult ping(Endpoint& out, Endpoint& in, const LoopPlan plan, SequenceCheck&
   return progress.done(stamp);
 }
 
-// Answers each message with one of its own that has the same tag.
-template <class Endpoint>
-LoopResult pong(Endpoint& in, Endpoint& out, const LoopPlan plan, SequenceCheck& check) {
-  Buffer request = touched_buffer(plan.bytes);
-  Buffer answer = touched_buffer(plan.bytes);
+// Answers each message with one of its own that has the same tag. REQUIRES: as above.
+template <class In, class Out>
+LoopResult pong(In& in, Out& out, const LoopPlan plan, SequenceCheck& check) {
   Progress progress;
   while (progress.messages() < plan.messages) {
     std::uint64_t tag;
     Status status;
-    const Fault fault = receive_checked(in, request, plan, check, tag, status);
+    const Fault fault = receive_checked(in, plan, check, tag, status);
     if (fault != Fault::none) return progress.failed(fault, status);
-    fill_payload(answer.bytes(), tag);
-    if (status = out.send(answer.bytes()); status != Status::ok) {
+    if (status = out.send(tag); status != Status::ok) {
       return progress.failed(Fault::status, status);
     }
     progress.add(tag);

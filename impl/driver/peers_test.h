@@ -118,14 +118,15 @@ class Tally {
   Shared<std::atomic<std::uint64_t>> arrived_{0u};
 };
 
-// What one consumer has seen: each producer's messages must come in its order.
+// What one consumer has seen: each producer's messages must come in its order, if `ordered`.
 class Arrivals {
  public:
-  explicit Arrivals(Tally& tally) : tally_(tally) {}
-  void see(std::uint64_t tag);  // fails when it is out of order, or doubled
+  explicit Arrivals(Tally& tally, bool ordered = true) : tally_(tally), ordered_(ordered) {}
+  void see(std::uint64_t tag);  // fails when it is out of order and should not be, or doubled
 
  private:
   Tally& tally_;
+  const bool ordered_;
   std::vector<std::uint64_t> next_;  // by producer
 };
 

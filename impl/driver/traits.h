@@ -47,6 +47,8 @@ struct Traits {
   int consumers = 1;
   std::string order = "first in, first out";
   Waitable waitable = Waitable::descriptor;
+  // queue: those of one producer stay in their order whatever the scheduler does with its users.
+  bool ordered = true;
   bool passes_on = true;           // pipe: a process can go on with a side that another has used
   bool survives_kill = true;       // a process killed between messages disturbs nobody else
   Killed killed = {};              // what a test sees; at most that where survives_kill is false
@@ -54,6 +56,9 @@ struct Traits {
   std::string leftovers = "none";  // kernel objects that outlive a crash
   std::string needs = "Linux";
   bool transports = true;  // false: carries nothing between processes (null)
+  // Set by the registration: what its endpoints can beyond the contract (endpoint.h).
+  bool batches = false;
+  bool in_place = false;
   // Why it cannot be used on this machine; nothing when it can.
   std::optional<std::string> (*available)() = [] { return std::optional<std::string>(); };
 };

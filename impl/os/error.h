@@ -27,6 +27,12 @@ class TypeError : public Error {
   using Error::Error;
 };
 
+// A call that the object's state forbids, such as a second start (AssertionError).
+class StateError : public Error {
+ public:
+  using Error::Error;
+};
+
 // Throws std::system_error for errno. `what` names the call and its object: "shm_open /name".
 [[noreturn]] inline void throw_errno(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);

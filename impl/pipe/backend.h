@@ -80,6 +80,7 @@ class PipeAdapter final : public AnyPipe {
 
 template <PipeBackend B>
 PipeEntry pipe_entry(std::string name, Traits traits) {
+  set_abilities<typename decltype(std::declval<B&>().open(0))::element_type>(traits);
   return {std::move(name), std::move(traits),
           [](const PipeOptions& options) { return std::make_unique<PipeAdapter<B>>(options); }};
 }

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "impl/driver/end_checks_test.h"
+#include "impl/driver/handover_checks_test.h"
 #include "impl/driver/link_checks_test.h"
 #include "impl/driver/payload.h"
 
@@ -338,6 +339,10 @@ const std::vector<Check<PipeEntry>>& pipe_checks() {
       {"OneWayPipeIsAPipe", check_one_way},
       {"LargeStreamsCrossBothWays", check_both_ways},
       {"StreamLoopsEndWithoutFault", on_pipe<check_stream_loops>, nullptr, true, false},
+      {"CarriagesEndWithoutFault", on_pipe<check_carriages>},
+      {"BatchesArriveAsSent", on_pipe<check_batches>, nullptr, true, true, &Traits::batches},
+      {"MessagesInPlaceArriveAsBuilt", on_pipe<check_in_place>, nullptr, true, true,
+       &Traits::in_place},
       {"PingPongEndsWithoutFault", check_ping_pong, nullptr, true, false},
       {"StoppedSenderOnlyDelays", on_pipe<check_stopped_sender>, nullptr, false},
       {"KilledSenderLeavesItsMessages", on_pipe<check_killed_sender>, needs_survival, false},

@@ -33,7 +33,7 @@
 #include "impl/os/unique_fd.h"
 #include "impl/pipe/backend.h"
 #include "impl/pipe/leavers.h"
-#include "impl/sync/semaphore.h"
+#include "impl/sync/semaphore_word.h"
 
 namespace ipc {
 
@@ -50,7 +50,7 @@ class LibraryPipe {
   // What all processes know of one way.
   struct Shown {
     explicit Shown(std::uint32_t slots_at_first) : slots(slots_at_first) {}
-    Semaphore slots;
+    SemaphoreWord slots;
     std::atomic<Receiver> receiver{Receiver::to_come};
     // Those who have sent, and those of them who went in an orderly way: all they sent will come.
     std::atomic<std::uint32_t> came{0};
@@ -221,7 +221,7 @@ class LibraryPipe {
       typename Socket::Message copy(message.size());
       if (!message.empty()) std::memcpy(copy.data(), message.data(), message.size());
       Sender& out = sender();  // before the slot: what is under way has a sender that came
-      Semaphore& slots = out_->shown->slots;
+      SemaphoreWord& slots = out_->shown->slots;
       for (Deadline wait = Deadline::now();; wait = deadline.within(kLook)) {
         if (hold_.is_alone()) return Status::closed;
         if (slots.acquire(wait)) break;

@@ -6,8 +6,7 @@
 namespace ipc {
 
 std::pair<Connection, Connection> Pipe(const PipeSpec& spec) {
-  const char* standard = spec.duplex ? "unix_stream" : "os_pipe";
-  const PipeEntry& entry = PipeRegistry::get(spec.backend.empty() ? standard : spec.backend);
+  const PipeEntry& entry = PipeRegistry::get(spec.backend);
   require_usable(entry.kFamily, entry.name, entry.traits);
   const PipeOptions options{.duplex = spec.duplex, .capacity_bytes = spec.capacity_bytes};
   const auto pipe = std::make_shared<SharedPipe>(entry.name, entry.make(options));

@@ -28,7 +28,7 @@ namespace ipc {
 
 struct PipeSpec {
   bool duplex = true;                  // false: the first end receives, the second sends
-  std::string backend = {};            // empty: unix_stream if duplex, else os_pipe, as CPython
+  std::string backend = "shm_ring";    // CPython's are unix_stream, and os_pipe if not duplex
   std::size_t capacity_bytes = 65536;  // asked of each direction, where the backend counts bytes
 };
 

@@ -118,6 +118,7 @@ QueueEntry queue_entry(std::string name, Traits traits) {
       std::abort();
     }
   }
+  set_abilities<typename decltype(std::declval<B&>().open())::element_type>(traits);
   return {std::move(name), std::move(traits),
           [](const QueueOptions& options) { return std::make_unique<QueueAdapter<B>>(options); }};
 }

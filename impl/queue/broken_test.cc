@@ -11,7 +11,7 @@
 #include "impl/os/mapping.h"
 #include "impl/queue/contract_test.h"
 #include "impl/queue/locked_pipe.h"
-#include "impl/sync/semaphore.h"
+#include "impl/sync/semaphore_word.h"
 
 namespace ipc {
 namespace {
@@ -20,12 +20,12 @@ namespace {
 struct Core {
   LockedPipe pipe;
   const std::uint32_t max_items;
-  Shared<Semaphore> slots;
-  Shared<Semaphore> readers;  // the lock of those who do not trust the pipe's own
+  Shared<SemaphoreWord> slots;
+  Shared<SemaphoreWord> readers;  // the lock of those who do not trust the pipe's own
 
   Core(const QueueOptions& options, std::uint32_t more_slots)
       : pipe(options.capacity_bytes),
-        max_items(options.max_items == 0 ? Semaphore::kMax : options.max_items + more_slots),
+        max_items(options.max_items == 0 ? SemaphoreWord::kMax : options.max_items + more_slots),
         slots(max_items),
         readers(1u) {}
 };

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "impl/driver/end_checks_test.h"
+#include "impl/driver/handover_checks_test.h"
 #include "impl/driver/link_checks_test.h"
 #include "impl/driver/payload.h"
 #include "impl/queue/served_queue.h"
@@ -62,8 +63,8 @@ void produce(AnyEndpoint& end, std::uint32_t producer, std::uint32_t messages) {
 }
 
 // Takes what it gets until all consumers together have all, or nothing has come for long.
-void consume(AnyEndpoint& end, Tally& tally) {
-  Arrivals arrivals(tally);
+void consume(AnyEndpoint& end, Tally& tally, bool ordered) {
+  Arrivals arrivals(tally, ordered);
   Buffer message;
   Deadline patience = Deadline::after(kPatience);
   while (tally.arrived() < tally.total() && !patience.passed()) {
@@ -98,7 +99,9 @@ void check_crowd(const QueueEntry& entry, Peers peers) {
     const auto queue = make(entry, {.max_items = max_items, .message_bytes = kBytes});
     std::vector<Peer> crowd;
     for (int i = 0; i < consumers; ++i) {
-      crowd.push_back(user_of(*queue, peers, [&tally](AnyEndpoint& end) { consume(end, tally); }));
+      crowd.push_back(user_of(*queue, peers, [&tally, &entry](AnyEndpoint& end) {
+        consume(end, tally, entry.traits.ordered);
+      }));
     }
     for (std::uint32_t i = 0; i < producers; ++i) {
       crowd.push_back(user_of(*queue, peers, [i](AnyEndpoint& end) { produce(end, i, kEach); }));
@@ -115,10 +118,10 @@ void check_shared_endpoint(const QueueEntry& entry, Peers peers) {
   const auto queue = make(entry, {.message_bytes = kBytes});
   std::vector<Peer> both;
   for (std::uint32_t i = 0; i < 2; ++i) {
-    both.push_back(user_of(*queue, peers, [&tally, i](AnyEndpoint& end) {
+    both.push_back(user_of(*queue, peers, [&, i](AnyEndpoint& end) {
       std::vector<Peer> threads;
       for (std::uint32_t k = 0; k < 2; ++k) {
-        threads.emplace_back(Peers::threads, [&] { consume(end, tally); });
+        threads.emplace_back(Peers::threads, [&] { consume(end, tally, entry.traits.ordered); });
         threads.emplace_back(Peers::threads, [&, k] { produce(end, 2 * i + k, kEach); });
       }
       for (Peer& thread : threads) thread.finish();
@@ -202,7 +205,10 @@ void check_abandon(const QueueEntry& entry, Peers peers) {
 
 template <int producers, int consumers>
 void check_crowd_loops(const QueueEntry& entry, Peers peers) {
-  const LoopPlan plan{.bytes = kBytes, .messages = 1000, .every_message = consumers == 1};
+  const Arrival arrival = !entry.traits.ordered ? Arrival::any
+                          : consumers == 1      ? Arrival::consecutive
+                                                : Arrival::increasing;
+  const LoopPlan plan{.bytes = kBytes, .messages = 1000, .arrival = arrival};
   Shared<std::atomic<std::uint64_t>> sent{0u};
   Shared<std::atomic<std::uint64_t>> received{0u};
   const auto queue = make(entry, {.message_bytes = kBytes});
@@ -445,6 +451,7 @@ const std::vector<Check<QueueEntry>>& queue_checks() {
       {"MessagesOutliveTheirProducer", check_no_end},
       {"AbandonedMessagesDelayNobody", check_abandon},
       {"StreamLoopsEndWithoutFault", on_queue<check_stream_loops>, nullptr, true, false},
+      {"CarriagesEndWithoutFault", on_queue<check_carriages>},
       {"CrowdLoopsEndWithoutFault", check_crowd_loops<2, 2>, needs<2, 2>},
       {"PingPongEndsWithoutFault", check_ping_pong, nullptr, true, false},
       {"StoppedSenderOnlyDelays", on_queue<check_stopped_sender>, nullptr, false},

@@ -15,7 +15,7 @@
 #include "impl/os/mapping.h"
 #include "impl/queue/backend.h"
 #include "impl/queue/locked_pipe.h"
-#include "impl/sync/semaphore.h"
+#include "impl/sync/semaphore_word.h"
 
 namespace ipc {
 namespace {
@@ -23,7 +23,7 @@ namespace {
 // What all processes share: the pipe, and the slots that bound the items put and not yet taken.
 struct SlottedPipe {
   explicit SlottedPipe(const QueueOptions& options)
-      : max_items(options.max_items == 0 ? Semaphore::kMax : options.max_items),
+      : max_items(options.max_items == 0 ? SemaphoreWord::kMax : options.max_items),
         pipe(options.capacity_bytes),
         slots(max_items) {}
 
@@ -31,7 +31,7 @@ struct SlottedPipe {
 
   const std::uint32_t max_items;
   LockedPipe pipe;
-  Shared<Semaphore> slots;
+  Shared<SemaphoreWord> slots;
 };
 
 // What a producing process has put and not yet written, and the thread that writes it.

@@ -13,17 +13,18 @@
 // although all producers are gone, so send a marker to each consumer.
 //
 // maxsize counts items put and not yet taken, over all processes, wherever they are; 0 or less:
-// 2^31-1. A put waits for a slot, with pipe_feeder (the default) for nothing else: what the pipe
-// does not hold waits in the memory of the process that put it, and its feeder thread writes it.
-// With pipe_locked it waits for space in the pipe too. An item is encoded in put, which throws
-// ValueError when it cannot be; in Python that is seen later, by nobody.
+// 2^31-1. A put waits for a slot, and for space where the backend has room for so many bytes only
+// (64 KiB by default); with pipe_feeder for a slot alone: what the pipe does not hold waits in the
+// memory of the process that put it, and its feeder thread writes it, as in Python. An item is
+// encoded in put, which throws ValueError when it cannot be; in Python that is seen later, by
+// nobody.
 //
-// An item is taken some time after its put when a feeder brings it: empty() may be true and
-// get_nowait() throw Empty although qsize() is 1. put and get that must not wait also fail while
+// With pipe_feeder an item is there some time after its put: empty() may be true and get_nowait()
+// throw Empty although qsize() is 1. put and get that must not wait also fail while
 // another process just writes or reads.
 //
 // Killed users: one killed while it waits disturbs nobody. One killed within a put or a get can
-// cost a slot, and what it had put and its feeder had not written is lost.
+// cost a slot, and with pipe_feeder what it had put and its feeder had not written is lost.
 //
 // Ownership: each process closes the queue for itself. The destructor, and the end of an
 // ipc::Process, wait until what this process has put has left it; if nobody reads that may be for
@@ -40,10 +41,14 @@
 
 namespace ipc {
 
+// The fastest that survives any kill and takes messages of any size. CPython's Queue is
+// pipe_feeder, its SimpleQueue pipe_locked.
+inline constexpr std::string_view kDefaultQueue = "shm_robust";
+
 template <class T = Object>
 class Queue {
  public:
-  explicit Queue(std::int64_t maxsize = 0, std::string_view backend = "pipe_feeder")
+  explicit Queue(std::int64_t maxsize = 0, std::string_view backend = kDefaultQueue)
       : Queue(maxsize, backend, Tasks::uncounted) {}
 
   // Without block it does as much as can be done at once, whatever the timeout. Throws Full;
@@ -89,7 +94,7 @@ class Queue {
 template <class T = Object>
 class JoinableQueue : public Queue<T> {
  public:
-  explicit JoinableQueue(std::int64_t maxsize = 0, std::string_view backend = "pipe_feeder")
+  explicit JoinableQueue(std::int64_t maxsize = 0, std::string_view backend = kDefaultQueue)
       : Queue<T>(maxsize, backend, Tasks::counted) {}
 
   // One item less is unfinished; any process or thread may say so. Throws ValueError when none is.
@@ -99,13 +104,13 @@ class JoinableQueue : public Queue<T> {
   void join() { this->core_->join_tasks(); }
 };
 
-// A queue without slots, times and, by default, without a feeder: a put is done when the item can
-// be taken, and waits while the pipe is full; items come in the order of their puts over all
+// A queue without slots and times: a put is done when the item can be taken, and waits while there
+// is no room; items come in the order of their puts over all
 // processes.
 template <class T = Object>
 class SimpleQueue {
  public:
-  explicit SimpleQueue(std::string_view backend = "pipe_locked")
+  explicit SimpleQueue(std::string_view backend = kDefaultQueue)
       : core_(std::make_unique<QueueCore>(backend, 0)) {}
 
   // After close each throws HandleClosed.

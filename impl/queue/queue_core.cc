@@ -47,11 +47,11 @@ void flush_queues() { OpenQueues::here().flush(); }
 namespace {
 
 std::uint32_t checked_maxsize(std::int64_t maxsize) {
-  if (maxsize > Semaphore::kMax) {
+  if (maxsize > SemaphoreWord::kMax) {
     throw ValueError("maxsize is " + std::to_string(maxsize) + ", at most " +
-                     std::to_string(Semaphore::kMax) + " items can be counted");
+                     std::to_string(SemaphoreWord::kMax) + " items can be counted");
   }
-  return maxsize <= 0 ? Semaphore::kMax : static_cast<std::uint32_t>(maxsize);
+  return maxsize <= 0 ? SemaphoreWord::kMax : static_cast<std::uint32_t>(maxsize);
 }
 
 const QueueEntry& usable(std::string_view backend) {
@@ -93,7 +93,7 @@ QueueCore::Local& QueueCore::open_local() {
 
 void QueueCore::put(std::span<const std::byte> message, Deadline deadline) {
   AnyEndpoint& out = endpoint(open_local());
-  if (counters_->unfinished.load(std::memory_order_relaxed) >= Semaphore::kMax) {
+  if (counters_->unfinished.load(std::memory_order_relaxed) >= SemaphoreWord::kMax) {
     throw ValueError(backend_ + ": no more unfinished tasks can be counted");
   }
   if (has_slots_ && !counters_->slots.acquire(deadline)) throw Full();

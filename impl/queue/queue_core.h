@@ -20,7 +20,7 @@
 #include "impl/os/per_process.h"
 #include "impl/os/timeout.h"
 #include "impl/queue/backend.h"
-#include "impl/sync/semaphore.h"
+#include "impl/sync/semaphore_word.h"
 
 namespace ipc {
 
@@ -41,7 +41,7 @@ enum class Tasks { uncounted, counted };
 class QueueCore {
  public:
   // Throws ValueError for an unknown backend or one that carries nothing, and for a maxsize over
-  // Semaphore::kMax; ipc::Error with the reason if the backend cannot be used here;
+  // SemaphoreWord::kMax; ipc::Error with the reason if the backend cannot be used here;
   // std::system_error if set-up fails.
   QueueCore(std::string_view backend, std::int64_t maxsize, Tasks tasks = Tasks::uncounted);
   QueueCore(const QueueCore&) = delete;
@@ -79,7 +79,7 @@ class QueueCore {
 
   struct Counters {
     explicit Counters(std::uint32_t free) : slots(free) {}
-    Semaphore slots;
+    SemaphoreWord slots;
     std::atomic<std::uint32_t> unfinished =
         0;  // tasks; a futex word that joiners sleep on until it is 0
   };

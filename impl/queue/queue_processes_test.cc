@@ -123,7 +123,7 @@ TEST_P(QueueProcesses, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {
   std::map<int, std::vector<int>> all;
   for (int i = 0; i < consumers; ++i) {
     for (const auto& [producer, items] : results.get(true, kHang)) {
-      EXPECT_TRUE(std::ranges::is_sorted(items));
+      EXPECT_TRUE(!traits().ordered || std::ranges::is_sorted(items));
       all[producer].insert(all[producer].end(), items.begin(), items.end());
     }
   }

@@ -246,7 +246,7 @@ TEST_P(QueueThreads, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {
   for (int producer = 0; producer < producers; ++producer) {
     std::vector<int> all;
     for (auto& mine : taken) {
-      EXPECT_TRUE(std::ranges::is_sorted(mine[producer]));
+      EXPECT_TRUE(!traits().ordered || std::ranges::is_sorted(mine[producer]));
       all.insert(all.end(), mine[producer].begin(), mine[producer].end());
     }
     std::ranges::sort(all);

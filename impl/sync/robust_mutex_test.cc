@@ -9,7 +9,7 @@
 
 #include "impl/os/child.h"
 #include "impl/os/mapping.h"
-#include "impl/sync/semaphore.h"
+#include "impl/sync/semaphore_word.h"
 
 namespace ipc {
 namespace {
@@ -58,7 +58,7 @@ TEST(RobustMutex, ExcludesProcesses) {
 
 TEST(RobustMutex, GivesUpAtTheDeadlineWhileAProcessHoldsIt) {
   Shared<Counter> counter;
-  Shared<Semaphore> held(0u);
+  Shared<SemaphoreWord> held(0u);
   Child holder = fork_child([&] {
     if (counter->mutex.lock() != Taken::yes) return 1;
     held->release();

@@ -1,36 +1,46 @@
 // SPDX-License-Identifier: MIT
-// A counting semaphore between processes, on a futex. It lives in shared memory and is constructed
-// before the processes that use it; any process or thread may acquire and release. A waiter may be
-// killed: it costs the others at most kRecheck, never a wake-up. No order among waiters.
+// Semaphore and BoundedSemaphore, as Python's multiprocessing has them. Made before the processes
+// that use them are forked; any process or thread may acquire and release. What a killed process
+// had acquired is lost: a semaphore knows no holders. One that is killed while it waits disturbs
+// nobody.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
 
-#include "impl/os/deadline.h"
+#include "impl/os/mapping.h"
+#include "impl/os/timeout.h"
+#include "impl/sync/semaphore_word.h"
 
 namespace ipc {
 
 class Semaphore {
  public:
-  static constexpr std::uint32_t kMax = 0x7fffffff;
+  // Throws ValueError for a value below 0 or over 2^31-1.
+  explicit Semaphore(std::int64_t value = 1) : Semaphore(value, SemaphoreWord::kMax) {}
 
-  explicit Semaphore(std::uint32_t value) : value_(value) {}
-  Semaphore(const Semaphore&) = delete;
-  Semaphore& operator=(const Semaphore&) = delete;
+  // True when one was taken. Without block, or with a timeout of 0, it does not wait.
+  bool acquire(bool block = true, Timeout timeout = std::nullopt) {
+    return word_->acquire(deadline_of(block, timeout));
+  }
+  void release();  // throws ValueError when the value is 2^31-1, or at the bound
+  std::uint32_t get_value() const { return word_->value(); }
 
-  // Takes one; false when the deadline passed first.
-  [[nodiscard]] bool acquire(Deadline deadline = Deadline::never());
-  // Gives one back. False, and nothing is done, when the value is at its `limit`.
-  bool release(std::uint32_t limit = kMax);
-  std::uint32_t value() const { return value_.load(std::memory_order_relaxed); }
+  void lock() { acquire(); }  // for std::lock_guard
+  void unlock() { release(); }
+  bool try_lock() { return acquire(false); }
+
+ protected:
+  Semaphore(std::int64_t value, std::int64_t limit);
 
  private:
-  static constexpr std::chrono::milliseconds kRecheck{50};
+  const std::uint32_t limit_;
+  Shared<SemaphoreWord> word_;
+};
 
-  std::atomic<std::uint32_t> value_;  // the futex word
-  std::atomic<std::uint32_t> waiters_{0};
+// Whose value is never more than at first. In Python two racing releases may exceed it.
+class BoundedSemaphore : public Semaphore {
+ public:
+  explicit BoundedSemaphore(std::int64_t value = 1) : Semaphore(value, value) {}
 };
 
 }  // namespace ipc

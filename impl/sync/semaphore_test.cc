@@ -2,79 +2,48 @@
 #include "impl/sync/semaphore.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 
-#include <thread>
-#include <vector>
+#include <mutex>
 
 #include "impl/os/child.h"
-#include "impl/os/mapping.h"
+#include "impl/os/error.h"
 
 namespace ipc {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-TEST(Semaphore, CountsDownToZeroAndNoFurther) {
-  Shared<Semaphore> semaphore(2u);
-  EXPECT_TRUE(semaphore->acquire(Deadline::now()));
-  EXPECT_TRUE(semaphore->acquire(Deadline::now()));
-  EXPECT_FALSE(semaphore->acquire(Deadline::now()));
-  EXPECT_FALSE(semaphore->acquire(Deadline::after(milliseconds(10))));
-  EXPECT_TRUE(semaphore->release());
-  EXPECT_EQ(semaphore->value(), 1u);
+TEST(TypedSemaphore, CountsOverProcesses) {
+  Semaphore semaphore(2);
+  EXPECT_TRUE(semaphore.acquire());
+  Child child = fork_child([&] {
+    if (!semaphore.acquire(true, 10.0) || semaphore.acquire(false)) return 1;
+    semaphore.release();
+    semaphore.release();
+    semaphore.release();
+    return 0;
+  });
+  EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(10))), 0);
+  EXPECT_EQ(semaphore.get_value(), 3u);
+  EXPECT_EQ(Semaphore().get_value(), 1u);
+  const std::lock_guard hold(semaphore);
+  EXPECT_EQ(semaphore.get_value(), 2u);
 }
 
-TEST(Semaphore, StopsAtItsLimit) {
-  Shared<Semaphore> semaphore(1u);
-  EXPECT_TRUE(semaphore->release(2));
-  EXPECT_FALSE(semaphore->release(2));
-  EXPECT_EQ(semaphore->value(), 2u);
+TEST(TypedSemaphore, RefusesValuesThatItCannotHave) {
+  EXPECT_THROW(Semaphore(-1), ValueError);
+  EXPECT_THROW(Semaphore(std::int64_t{1} << 31), ValueError);
+  Semaphore full((std::int64_t{1} << 31) - 1);
+  EXPECT_THROW(full.release(), ValueError);
+  EXPECT_FALSE(Semaphore(0).acquire(false));
+  EXPECT_FALSE(Semaphore(0).acquire(true, 0.01));
 }
 
-TEST(Semaphore, KeepsCountOverManyThreads) {
-  Shared<Semaphore> semaphore(3u);
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 5000; ++i) {
-        ASSERT_TRUE(semaphore->acquire());
-        semaphore->release();
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(semaphore->value(), 3u);
-}
-
-TEST(Semaphore, WakesWaitersInOtherProcesses) {
-  Shared<Semaphore> go(0u);
-  Shared<Semaphore> done(0u);
-  std::vector<Child> children;
-  for (int i = 0; i < 3; ++i) {
-    children.push_back(fork_child([&] {
-      if (!go->acquire()) return 1;
-      done->release();
-      return 0;
-    }));
-  }
-  for (int i = 0; i < 3; ++i) go->release();
-  for (auto& child : children) EXPECT_EQ(child.wait(Deadline::after(seconds(10))), 0);
-  EXPECT_EQ(done->value(), 3u);
-}
-
-TEST(Semaphore, LosesNothingToKilledProcesses) {
-  Shared<Semaphore> semaphore(0u);
-  {
-    Child waiter = fork_child([&] { return semaphore->acquire() ? 0 : 1; });
-    EXPECT_FALSE(waiter.wait(Deadline::after(milliseconds(20))));
-    waiter.signal(SIGKILL);
-    EXPECT_EQ(waiter.wait(Deadline::after(seconds(10))), -SIGKILL);
-  }
-  Child survivor = fork_child([&] { return semaphore->acquire() ? 0 : 1; });
-  semaphore->release();
-  EXPECT_EQ(survivor.wait(Deadline::after(seconds(10))), 0);
+TEST(BoundedSemaphore, IsNeverMoreThanAtFirst) {
+  BoundedSemaphore semaphore(2);
+  EXPECT_THROW(semaphore.release(), ValueError);
+  EXPECT_TRUE(semaphore.acquire());
+  semaphore.release();
+  EXPECT_THROW(semaphore.release(), ValueError);
+  EXPECT_EQ(semaphore.get_value(), 2u);
 }
 
 }  // namespace

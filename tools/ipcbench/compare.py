@@ -28,6 +28,7 @@ from .summary import HEADLINES, kind_of
 LEVEL = 0.05  # of all series together
 CONFIDENCE = 0.95  # of the interval of each
 SLOWER, FASTER, FEW = "slower", "faster", "too few runs"
+FAILED_IN_NEW = "only in BASE: failed in NEW"  # in Comparison.alone
 SMALL = "changed by less than the threshold"
 EXCLUDED = "no slow-down over the threshold"
 OPEN = "too noisy to exclude one"

@@ -18,7 +18,7 @@ from typing import Any
 
 from .rundir import SCHEMA, RunDir, RunDirError, load
 from .series import parse
-from .summary import HEADLINES, kind_of
+from .summary import headline_column
 
 
 class Incomparable(Exception):
@@ -155,7 +155,7 @@ def _from_folder(run: RunDir) -> Source:
     rows, plan, environment = run.runs(), run.plan(), run.environment()
     machine, system, build = (environment.get(k) or {} for k in ("machine", "system", "build"))
     headlines = [
-        (row["series"], row[_column(run.path, row["series"])])
+        (row["series"], row[_column(run.path, row["series"], row)])
         for row in rows
         if row["status"] == "ok"
     ]
@@ -197,7 +197,7 @@ def _from_json(path: Path) -> Source:
             raise RunDirError(f"{path}: schema {schema}; this tool reads schema {SCHEMA}")
         if other := {row["time_unit"] for row in rows} - {"ns"}:
             raise RunDirError(f"{path}: time_unit is {min(other)}; ipcbench writes ns")
-        headlines = [(row["name"], row.get(_counter(path, row["name"]))) for row in rows]
+        headlines = [(row["name"], row.get(_counter(path, row["name"], row))) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunDirError(
             f"{path}: no benchmark.json of ipcbench: {type(error).__name__}: {error}"
@@ -214,17 +214,17 @@ def _from_json(path: Path) -> Source:
     )
 
 
-def _column(path: Path, series: str) -> str:
-    """The headline of a series in runs.csv. Raises RunDirError."""
+def _column(path: Path, series: str, row: Mapping[str, Any]) -> str:
+    """The headline of a series' row in runs.csv. Raises RunDirError."""
     try:
-        return HEADLINES[kind_of(parse(series).question)][0]
+        return headline_column(parse(series).question, [row])
     except ValueError as error:
         raise RunDirError(f"{path}: {error}") from None
 
 
-def _counter(path: Path, series: str) -> str:
+def _counter(path: Path, series: str, row: Mapping[str, Any]) -> str:
     """The same in benchmark.json, where Google Benchmark has its own word for one of them."""
-    column = _column(path, series)
+    column = _column(path, series, row)
     return "real_time" if column == "real_time_ns" else column
 
 

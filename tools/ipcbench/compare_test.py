@@ -159,6 +159,7 @@ def test_series_of_one_side_are_listed_with_what_became_of_them_on_the_other(tmp
     make_run(tmp_path / "b", failing | {LATENCY[5]: [2e3] * 12})
     done = launch(base.path, tmp_path / "b")
     assert done.returncode == 0 and "## Not compared: 4" in done.stdout
+    assert "; 1 series failed in NEW and not in BASE" in done.stdout.splitlines()[0]
     for series, why in (
         (LATENCY[2], "only in BASE: failed in NEW"),
         (LATENCY[3], "only in BASE"),

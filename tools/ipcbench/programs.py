@@ -41,9 +41,9 @@ def build(stop: Stop, console: Console) -> None:
     console.print(f"built in {time.monotonic() - started:.0f} s")
 
 
-def find_programs() -> list[Path]:
-    """The benchmark programs of the release build, and CPython's."""
-    found = sorted(p for p in BUILD.glob("bench_*") if p.is_file() and os.access(p, os.X_OK))
+def find_programs(build: Path = BUILD) -> list[Path]:
+    """The benchmark programs of a build, and CPython's."""
+    found = sorted(p for p in build.glob("bench_*") if p.is_file() and os.access(p, os.X_OK))
     return [*found, ROOT / "bench" / "cpython" / "bench_cpython"]
 
 
@@ -71,6 +71,19 @@ def list_all(programs: Sequence[Path], stop: Stop) -> Catalogue:
         backends += document["backends"]
     series.sort(key=lambda entry: entry.series.sort_key())
     return Catalogue({path.name: path for path in programs}, series, backends)
+
+
+def built_backends() -> list[dict[str, Any]]:
+    """The backends that the programs list which were built last, in release or debug. Raises as list_all does."""
+    builds = [build / "bench_pipe" for build in (BUILD, BUILD.parent / "debug")]
+    found = [program for program in builds if program.exists()]
+    if not found:
+        raise ProgramError(
+            "nothing is built that could list its backends; cmake --workflow --preset release builds it"
+        )
+    newest = max(found, key=lambda program: program.stat().st_mtime)
+    with Stop() as stop:
+        return list_all(find_programs(newest.parent), stop).backends
 
 
 def _parts(program: Path) -> list[Path]:

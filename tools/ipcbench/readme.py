@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The generated parts of README.md, all from one reference run: the newest under results/reference/ of two CPUs.
+"""The generated parts of README.md: what backends promise, from the programs as they are built, all else from one
+reference run, the newest under results/reference/ of two CPUs.
 
 A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; the rest of README.md is nobody's but its
 author's.
@@ -97,6 +98,8 @@ def _headline_table(rows: Sequence[Mapping[str, Any]], wait_class: Mapping[str, 
     for row in rows:
         family = row["question"].split("_")[0]
         moves = f"objects ({row['codec']})" if row["codec"] else "bytes"
+        if row["op"]:
+            moves += f" ({row['op']})"
         lines.setdefault((moves, family, row["backend"]), {})[row["bytes"]] = row
     sizes = [size for size in SIZES if any(size in cells for cells in lines.values())]
     head = ["backend", "family", "waits", "moves", *map(bytes_text, sizes)]
@@ -143,13 +146,41 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
                 cells = [_fastest_cell(here, *column) for column in columns]
                 if any(cells):
                     body.append([bytes_text(size), place, waits, *cells])
+    lead = "".join(f"- {line}\n" for line in _in_short(rows, metrics))
     note = (
         "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
         "same: both processes on one CPU, cross: on two. block: who waits sleeps at once; adaptive: spins a little, then "
         "sleeps; spin: never sleeps. In square brackets the interval of the median; x: times the bare operation; in round "
         "brackets the others of the same kind whose intervals overlap the fastest one's."
     )
-    return table(head, body) + f"\n\n{note}\n"
+    return f"{lead}\n{table(head, body)}\n\n{note}\n"
+
+
+def _in_short(rows: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> Iterable[str]:
+    """The fastest round trip of a small message in a sentence each: by placement, what sleeps and what does not."""
+    if "latency" not in metrics:
+        return
+    for place, where in PLACEMENTS.items():
+        here = [r for r in rows if (r["bytes"], r["placement"]) == (SIZES[0], place)]
+        here = [r for r in here if r["question"].endswith("_latency")]
+        asleep = [r for r in here if r["wait_class"] == "block"]
+        awake = [r for r in here if r["wait_class"] != "block"]
+        text = [
+            _words(which, own)
+            for which, own in (("who sleeps at once", asleep), ("who spins, or spins first", awake))
+        ]
+        if any(text):
+            yield f"**{where[0].upper()}{where[1:]}**, {bytes_text(SIZES[0])} there and back: {'; '.join(filter(None, text))}."
+
+
+def _words(which: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    best = []
+    for family in ("pipe", "queue"):
+        own = [row for row in rows if row["question"] == f"{family}_latency"]
+        if own:
+            row = min(own, key=lambda row: row["median"])
+            best.append(f"{family} `{row['backend']}` {interval_text(row)[0]}")
+    return f"{which}, {' and '.join(best)}" if best else ""
 
 
 def many_core(run: RunDir) -> str:
@@ -175,7 +206,7 @@ def many_core(run: RunDir) -> str:
 def _competes(row: Mapping[str, Any]) -> bool:
     return (
         row["median"] is not None
-        and row["codec"] is None
+        and (row["codec"], row["op"]) == (None, None)
         and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
         and row["backend"] != "null"
         and not row["backend"].startswith("cpython_")
@@ -222,11 +253,8 @@ def verdict(run: RunDir) -> str:
     return "\n".join(out) + "\n"
 
 
-def backends(run: RunDir) -> str:
-    """What the backends promise, as the programs of the run listed it. Raises ReadmeError when plan.json lacks it."""
-    listed = run.plan().get("backends")
-    if not listed:
-        raise ReadmeError(f'{run.path / "plan.json"}: no "backends"; record the run again')
+def backends(listed: Sequence[Mapping[str, Any]]) -> str:
+    """What the backends promise, as the programs list it."""
     head = ["backend", "family", "how", "wait class", "longest message", "capacity in", "order"]
     head += ["who", "killed: idle / sending / receiving", "in words", "left by a crash", "needs"]
     lines = [
@@ -235,7 +263,7 @@ def backends(run: RunDir) -> str:
             backend["family"],
             backend["summary"],
             backend["wait_class"],
-            _longest(backend["max_message"]),
+            _longest(backend),
             backend["capacity"],
             backend["order"],
             _peers(backend),
@@ -255,9 +283,11 @@ def _killed(backend: Mapping[str, Any]) -> str:
     return " / ".join((backend.get("killed") or {}).values())
 
 
-def _longest(number: int) -> str:
+def _longest(backend: Mapping[str, Any]) -> str:
     """Frames of 2^31 bytes and more are no limit that anybody meets."""
-    return "any" if number >= 2**31 - 1 else bytes_text(number) if number else "none"
+    most, unsized = backend["max_message"], backend["unsized_message"]
+    text = "any" if most >= 2**31 - 1 else bytes_text(most) if most else "none"
+    return f"{text}, {bytes_text(unsized)} unless told" if 0 < unsized < most else text
 
 
 def _peers(backend: Mapping[str, Any]) -> str:
@@ -294,12 +324,13 @@ def figures(run: RunDir) -> str:
     return "\n".join(out)
 
 
+BACKENDS = "backends"
 PARTS: dict[str, Callable[[RunDir], str]] = {
     "fastest": fastest,
     "many-core": many_core,
     "headline": headline,
     "verdict": verdict,
-    "backends": backends,
+    BACKENDS: lambda _: "",  # of no run: see update
     "quality": measurement,
     "figures": figures,
 }
@@ -336,8 +367,10 @@ def difference(old: str, new: str) -> Iterable[str]:
     )
 
 
-def update(root: Path, check: bool) -> list[str]:
+def update(root: Path, check: bool, listed: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rewrites README.md, or only compares when `check`; the differences, [] when there are none.
+
+    `listed`: the backends as the programs list them; a new one does not wait for the next reference run.
 
     Raises ReadmeError, RunDirError, ClaimError and OSError.
     """
@@ -345,7 +378,8 @@ def update(root: Path, check: bool) -> list[str]:
     old = path.read_text(encoding="utf-8")
     wanted = names(old)
     run = reference_run(root)
-    new = rewrite(old, {name: PARTS[name](run) for name in dict.fromkeys(wanted)})
+    bodies = {name: PARTS[name](run) for name in dict.fromkeys(wanted) if name != BACKENDS}
+    new = rewrite(old, bodies | {BACKENDS: backends(listed)})
     if new != old and not check:
         write_text(path, new)
     return list(difference(old, new))

@@ -8,6 +8,7 @@ rows failed, 128 + number after a signal (what was finished is kept).
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import signal
 import sys
@@ -141,15 +142,22 @@ def run(
         rundir, plan = resume(options.resume, catalogue)
         console.print(f"{len(measure.pending(plan, rundir.runs()))} process runs remain")
     else:
-        rundir, plan = start(options, profile, catalogue, stop, console)
+        try:
+            rundir, plan = start(options, profile, catalogue, stop, console)
+        except OSError as error:
+            raise RunDirError(f"before anything was measured: {error}") from None
         console.print(f"measuring takes about {duration(plan['estimate_seconds'])}")
+        if plan["estimate_seconds"] > 1.1 * profile.budget_seconds:
+            console.print(
+                f"that is over the {duration(profile.budget_seconds)} of the profile: measure less (--only) or fewer blocks"
+            )
     try:
         measure.measure(rundir, plan, catalogue.programs, stop, console)
+        return conclude(rundir, plan, stop, console)
     except OSError as error:
         raise RunDirError(
             f"{rundir.path}: {error}; finished runs are kept, continue with tools/run --resume {rundir.path}"
         ) from None
-    return conclude(rundir, plan, stop, console)
 
 
 def conclude(rundir: RunDir, plan: dict[str, Any], stop: Stop, console: Console) -> int:
@@ -191,6 +199,9 @@ def main(
         except ProgramError as error:
             print(f"tools/run: {error}", file=sys.stderr)
             return 1
+        except BrokenPipeError:  # who reads has enough, as `tools/run --list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
 
 
 if __name__ == "__main__":

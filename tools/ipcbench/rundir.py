@@ -182,6 +182,11 @@ class RunDir:
 
     def _csv(self, name: str, columns: tuple[str, ...]) -> list[Row]:
         path = self.path / self._names.get(name, name)
+        if self._names.get(name) == "":
+            given = self.path / "".join(self._names.values())
+            raise RunDirError(
+                f"{given}: only this table was given, and this needs {name} as well: give a run folder"
+            )
         try:
             with open(path, encoding="utf-8", newline="") as file:
                 reader = csv.DictReader(file)

@@ -34,6 +34,13 @@ def kind_of(question: str) -> str:
     return kind
 
 
+def headline_column(question: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """The column that tells what a series measured; `rows` are of it. Raises ValueError as kind_of does."""
+    column = HEADLINES[kind_of(question)][0]
+    times = question == FLOOR and any(row.get(ROUND_TRIP) is not None for row in rows)
+    return ROUND_TRIP if times else column
+
+
 def series_of(runs: Iterable[Mapping[str, Any]], status: str) -> dict[str, list[Mapping[str, Any]]]:
     """The runs of that status of each series, in their order."""
     out: dict[str, list[Mapping[str, Any]]] = {}
@@ -60,9 +67,8 @@ def summarise(
     wanted = set(measured)
     for name in dict.fromkeys([*(name for name in order if name in wanted), *measured]):
         series, rows = parse(name), good.get(name, [])
-        column, unit, _ = HEADLINES[kind_of(series.question)]
-        if series.question == FLOOR and values(rows, ROUND_TRIP):
-            column = ROUND_TRIP
+        unit = HEADLINES[kind_of(series.question)][1]
+        column = headline_column(series.question, rows)
         numbers = values(rows, column)
         head = {"schema": SCHEMA, "run": runs[0]["run"], "series": name, **series.columns()}
         row = {**head, "metric": column, "unit": unit, "n": len(numbers), "failed": 0}

@@ -105,9 +105,9 @@ def _cell(row: Row | None, best: set[str]) -> Text:
 
 
 def _label(row: Row) -> tuple[str, str, str, str]:
-    """(backend, placement, codec, producers x consumers) of a table's row, empty where the series has none."""
+    """(backend, placement, codec or op, producers x consumers) of a table's row, empty where the series has none."""
     peers = f"{row['producers']}x{row['consumers']}" if row["producers"] else ""
-    return row["backend"], row["placement"] or "", row["codec"] or "", peers
+    return row["backend"], row["placement"] or "", row["codec"] or row["op"] or "", peers
 
 
 def question_tables(rows: Sequence[Row], wait_class: Mapping[str, str]) -> list[RenderableType]:

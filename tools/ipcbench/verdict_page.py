@@ -23,8 +23,9 @@ from .verdict_text import (
 
 NEAR_FACTOR = 4  # times as many blocks for a cell that is too near the margin for an estimate
 SAME_TOUCH = (
-    "Same work on both sides: producers write and consumers read every byte of every message, the same number of "
-    "messages, the same placement, in the same blocks; loss, duplication or a dead process is a failed run, not a number."
+    "Same work on both sides: producers write and consumers read every byte of every message, the same "
+    "placement, in the same blocks, the same number of messages a batch (more for a side whose batch would fit into its "
+    "transport at once, for that is no stream); loss, duplication or a dead process is a failed run, not a number."
 )
 
 
@@ -195,14 +196,15 @@ def _fairness(
     series = {name for cell in verdict.cells for name in (cell.x, cell.y)}
     measured = [row for row in rows if row["series"] in series and row["status"] == "ok"]
     listed = plan.get("backends") or environment.get("backends") or []
-    traits = {backend["name"]: backend for backend in listed}
+    traits = {(backend["family"], backend["name"]): backend for backend in listed}
     lines = []
-    for name in sorted({s.split("/")[1] for s in series}):
-        own = [row for row in measured if row["backend"] == name]
-        backend = traits.get(name, {})
+    for name, family in sorted({_side(s) for s in series}):
+        own = [row for row in measured if _side(row["series"]) == (name, family)]
+        backend = traits.get((family, name), {})
         lines.append(
             [
                 f"`{name}`",
+                family,
                 plan.get("wait_class", {}).get(name) or "",
                 _range(own, "asked_capacity_bytes"),
                 _range(own, "capacity_bytes"),
@@ -212,6 +214,7 @@ def _fairness(
         )
     head = [
         "backend",
+        "family",
         "wait class",
         "capacity asked",
         "achieved",
@@ -221,6 +224,12 @@ def _fairness(
     empty = [i for i in range(len(head)) if not any(line[i] for line in lines)]
     keep = [i for i in range(len(head)) if i not in empty]
     return table([head[i] for i in keep], [[line[i] for i in keep] for line in lines])
+
+
+def _side(series: str) -> tuple[str, str]:
+    """Backend and family of a series."""
+    question, backend = series.split("/")[:2]
+    return backend, question.split("_")[0]
 
 
 def _range(rows: Sequence[Mapping[str, Any]], column: str) -> str:

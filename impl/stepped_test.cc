@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+// The rings made here, one machine instruction at a time: a process is held (ptrace) after each
+// instruction of a call, and meanwhile the other side uses the ring; or it is killed there; or two
+// processes take turns by the instruction in an order drawn by chance. What this cannot show is
+// what needs two CPUs: stores that are seen late or in another order. Those are ThreadSanitizer's.
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "impl/driver/payload.h"
+#include "impl/os/affinity.h"
+#include "impl/os/child.h"
+#include "impl/os/error.h"
+#include "impl/pipe/backend.h"
+#include "impl/queue/backend.h"
+
+namespace ipc {
+namespace {
+
+using End = std::unique_ptr<AnyEndpoint>;
+
+constexpr std::size_t kBytes = 64;
+constexpr std::chrono::seconds kPatience{5};
+
+// One way through a backend of either family.
+class Way {
+ public:
+  explicit Way(const std::string& backend) {
+    if (const auto pipe = PipeRegistry::entries().find(backend);
+        pipe != PipeRegistry::entries().end()) {
+      pipe_ = pipe->second.make({.duplex = false, .capacity_bytes = 4096});
+    } else {
+      queue_ = QueueRegistry::entries().at(backend).make(
+          {.max_items = 16, .capacity_bytes = 4096, .message_bytes = kBytes});
+    }
+  }
+  bool is_pipe() const { return pipe_ != nullptr; }
+  End sender() { return open(1); }
+  End receiver() { return open(0); }
+
+ private:
+  End open(int side) {
+    if (!is_pipe()) return queue_->open();
+    pipe_->drop(1 - side);
+    return pipe_->open(side);
+  }
+
+  std::unique_ptr<AnyPipe> pipe_;
+  std::unique_ptr<AnyQueue> queue_;
+};
+
+// What a held process calls where its holder shall know how far it has come.
+void mark() { raise(SIGSTOP); }
+
+// A process that goes by the instruction.
+class Stepped {
+ public:
+  explicit Stepped(const std::function<void()>& body)
+      : child_(fork_child([&body] {
+          if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) throw_errno("PTRACE_TRACEME");
+          mark();
+          body();
+          return 0;
+        })) {
+    stop();
+    to_mark();
+  }
+
+  // Runs on to the next mark.
+  void to_mark() {
+    go_on(PTRACE_CONT);
+    if (stop() != SIGSTOP) throw std::runtime_error("the held process got a signal");
+  }
+  // One instruction; false when that led to a mark.
+  bool step() {
+    go_on(PTRACE_SINGLESTEP);
+    return stop() == SIGTRAP;
+  }
+  void kill() {
+    child_.signal(SIGKILL);
+    child_.wait(Deadline::never());
+  }
+
+ private:
+  void go_on(__ptrace_request how) {
+    if (ptrace(how, child_.pid(), nullptr, nullptr) != 0) throw_errno("ptrace");
+  }
+  // The signal that it stopped with.
+  int stop() {
+    siginfo_t info{};
+    while (waitid(P_PID, static_cast<id_t>(child_.pid()), &info, WSTOPPED | WEXITED) != 0) {
+      if (errno != EINTR) throw_errno("waitid");
+    }
+    if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
+      throw std::runtime_error("the held process has ended");
+    }
+    return info.si_status;
+  }
+
+  Child child_;
+};
+
+void fill_numbered(Buffer& message, std::uint64_t number) {
+  message.resize(kBytes);
+  fill_payload(message.bytes(), make_tag(0, number));
+}
+void send(AnyEndpoint& out, std::uint64_t number) {
+  Buffer message;
+  fill_numbered(message, number);
+  if (out.send(message.bytes()) != Status::ok) throw std::runtime_error("send");
+}
+// The number of a whole message.
+std::uint64_t number_of(const Buffer& message) {
+  std::uint64_t tag = 0;
+  if (message.size() != kBytes || !check_payload(message.bytes(), tag)) {
+    throw std::runtime_error("a torn message");
+  }
+  return sequence_of(tag);
+}
+
+class SteppedRing : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer's instructions are not the ring's";
+#endif
+    Child tried =
+        fork_child([] { return ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 1; });
+    if (tried.wait(Deadline::never()) != 0) GTEST_SKIP() << "ptrace is forbidden here";
+    sched_getaffinity(0, sizeof allowed_, &allowed_);
+    pin_to_cpu(allowed_cpus().back());  // to be woken on another CPU takes ten times as long
+  }
+  void TearDown() override {
+    if (CPU_COUNT(&allowed_) != 0) sched_setaffinity(0, sizeof allowed_, &allowed_);
+  }
+
+ private:
+  cpu_set_t allowed_{};
+};
+
+TEST_P(SteppedRing, SendIsSeenAsAWholeAtEveryInstruction) {
+  Way way(GetParam());
+  Stepped process([&way] {
+    const End out = way.sender();
+    send(*out, 0);
+    mark();
+    for (std::uint64_t i = 1; i <= 3; ++i) send(*out, i);
+    mark();
+  });
+  const End in = way.receiver();
+  std::uint64_t next = 0;
+  Buffer message;
+  const auto look = [&] {
+    while (in->ready(Deadline::now()) == Status::ok) {
+      const Status status = in->receive_until(message, Deadline::now());
+      if (status == Status::timed_out) break;
+      ASSERT_EQ(status, Status::ok);
+      ASSERT_EQ(number_of(message), next++);
+    }
+  };
+  look();
+  ASSERT_EQ(next, 1u);
+  while (process.step()) {
+    look();
+    if (HasFatalFailure()) return;
+  }
+  look();
+  EXPECT_EQ(next, 4u);
+}
+
+TEST_P(SteppedRing, ReceiveTakesAWholeMessageAtEveryInstruction) {
+  Way way(GetParam());
+  constexpr std::uint64_t kMessages = 3;
+  Stepped process([&way] {
+    const End in = way.receiver();
+    Buffer message;
+    std::uint64_t next = 0;
+    const auto receive = [&] {
+      if (in->receive(message) != Status::ok || number_of(message) != next++) _exit(1);
+    };
+    mark();
+    receive();
+    mark();
+    for (std::uint64_t i = 0; i < kMessages; ++i) receive();
+    mark();
+  });
+  const End out = way.sender();
+  Buffer message;
+  std::uint64_t next = 0;
+  const auto put = [&] {
+    fill_numbered(message, next);
+    const Status status = out->send_until(message.bytes(), Deadline::now());
+    if (status == Status::ok) ++next;
+    ASSERT_TRUE(status == Status::ok || status == Status::timed_out);
+  };
+  for (std::uint64_t i = 0; i <= kMessages; ++i) put();
+  process.to_mark();
+  while (process.step()) {
+    put();
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GE(next, kMessages + 1);
+}
+
+// So far apart are the instructions at which one is killed; which ones is drawn by chance, so that
+// repeated tests (tools/torture) come to all of them.
+constexpr int kStride = 31;
+
+TEST_P(SteppedRing, KilledInASendIsSurvived) {
+  int instruction = static_cast<int>(std::random_device{}() % kStride);
+  for (bool over = false; !over; instruction += kStride) {
+    SCOPED_TRACE(instruction);
+    Way way(GetParam());
+    Stepped process([&way] {
+      const End out = way.sender();
+      send(*out, 0);
+      Buffer message;
+      fill_numbered(message, 1);
+      mark();
+      if (out->send(message.bytes()) != Status::ok) _exit(1);
+      mark();
+    });
+    const End in = way.receiver();
+    for (int i = 0; i < instruction && !over; ++i) over = !process.step();
+    process.kill();
+    Buffer message;
+    ASSERT_EQ(in->receive_until(message, Deadline::after(kPatience)), Status::ok);
+    ASSERT_EQ(number_of(message), 0u);
+    const End other = way.is_pipe() ? nullptr : way.sender();
+    if (other) send(*other, 2);
+    Status status = in->receive_until(message, Deadline::after(kPatience));
+    if (status == Status::ok && number_of(message) == 1) {
+      status = in->receive_until(message, Deadline::after(kPatience));
+    }
+    if (way.is_pipe()) {
+      ASSERT_EQ(status, Status::closed);
+    } else {
+      ASSERT_EQ(status, Status::ok);
+      ASSERT_EQ(number_of(message), 2u);
+    }
+  }
+}
+
+TEST_P(SteppedRing, KilledInAReceiveIsSurvived) {
+  int instruction = static_cast<int>(std::random_device{}() % kStride);
+  for (bool over = false; !over; instruction += kStride) {
+    SCOPED_TRACE(instruction);
+    Way way(GetParam());
+    Stepped process([&way] {
+      const End in = way.receiver();
+      Buffer message;
+      mark();
+      if (in->receive(message) != Status::ok) _exit(1);
+      mark();
+      if (in->receive(message) != Status::ok) _exit(1);
+      mark();
+    });
+    const End out = way.sender();
+    for (std::uint64_t i = 0; i < 3; ++i) send(*out, i);
+    process.to_mark();
+    for (int i = 0; i < instruction && !over; ++i) over = !process.step();
+    process.kill();
+    Buffer message;
+    fill_numbered(message, 3);
+    const Status status = out->send_until(message.bytes(), Deadline::after(kPatience));
+    if (way.is_pipe()) {
+      ASSERT_EQ(status, Status::closed);
+      continue;
+    }
+    ASSERT_EQ(status, Status::ok);
+    const End in = way.receiver();
+    ASSERT_EQ(in->receive_until(message, Deadline::after(kPatience)), Status::ok);
+    std::uint64_t next = number_of(message);  // the second may be lost with who was taking it
+    ASSERT_TRUE(next == 1 || next == 2);
+    while (next != 3) {
+      ASSERT_EQ(in->receive_until(message, Deadline::after(kPatience)), Status::ok);
+      ASSERT_EQ(number_of(message), ++next);
+    }
+  }
+}
+
+TEST_P(SteppedRing, AnyOrderOfInstructionsKeepsTheMessages) {
+  constexpr int kSchedules = 2;
+  constexpr std::uint64_t kMessages = 4;
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  for (int schedule = 0; schedule < kSchedules; ++schedule) {
+    Way way(GetParam());
+    Stepped sender([&way] {
+      const End out = way.sender();
+      mark();
+      Buffer message;
+      for (std::uint64_t i = 0; i < kMessages;) {
+        fill_numbered(message, i);
+        const Status status = out->send_until(message.bytes(), Deadline::now());
+        if (status != Status::ok && status != Status::timed_out) _exit(1);
+        i += status == Status::ok ? 1 : 0;
+      }
+      mark();
+    });
+    Stepped receiver([&way] {
+      const End in = way.receiver();
+      mark();
+      Buffer message;
+      for (std::uint64_t i = 0; i < kMessages;) {
+        const Status status = in->receive_until(message, Deadline::now());
+        if (status == Status::timed_out) continue;
+        if (status != Status::ok || number_of(message) != i++) _exit(1);
+      }
+      mark();
+    });
+    bool sends = true;
+    bool receives = true;
+    while (sends || receives) {
+      const bool turn = sends && (!receives || random() % 2 == 0);
+      for (auto burst = 1 + random() % 60; burst != 0; --burst) {
+        bool& goes = turn ? sends : receives;
+        if (!goes) break;
+        goes = (turn ? sender : receiver).step();
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Processes, SteppedRing,
+                         testing::Values("shm_ring", "shm_ring_spin", "shm_ring_block",
+                                         "shm_robust", "shm_lockfree", "shm_lockfree_spin"),
+                         [](const auto& one) { return "processes_" + one.param; });
+
+}  // namespace
+}  // namespace ipc

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Mutual exclusion between processes on a futex that knows its holder. It lives in shared memory
+// and is constructed before the processes that use it. A process that ends while it holds the lock
+// loses it: who waits notices within kRecheck and goes on. A stopped one keeps it. No order among
+// waiters.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "impl/os/deadline.h"
+#include "impl/sync/owner.h"
+
+namespace ipc {
+
+class LockWord {
+ public:
+  LockWord() { Owner::prepare(); }
+  LockWord(const LockWord&) = delete;
+  LockWord& operator=(const LockWord&) = delete;
+
+  // Takes it; false when the deadline passed first. Not recursive.
+  [[nodiscard]] bool acquire(Deadline deadline = Deadline::never()) {
+    std::uint32_t free = 0;
+    // acquire: pairs with release(), what came before it is seen.
+    return word_.compare_exchange_strong(free, held_by(Owner::here()), std::memory_order_acquire,
+                                         std::memory_order_relaxed) ||
+           wait(deadline);
+  }
+  // Gives it up, whoever holds it; false when nobody does.
+  bool release() {
+    const std::uint32_t found = word_.exchange(0, std::memory_order_release);
+    if ((found & kWaiters) != 0) wake();
+    return found != 0;
+  }
+  // The process that holds it, or held it when it ended; Owner::kNobody.
+  std::uint32_t owner() const { return word_.load(std::memory_order_relaxed) >> 1; }
+
+ private:
+  static constexpr std::chrono::milliseconds kRecheck{50};
+  static constexpr std::uint32_t kWaiters = 1;  // somebody may sleep
+  static std::uint32_t held_by(std::uint32_t owner) { return owner << 1; }
+
+  bool wait(Deadline deadline);
+  void wake();
+
+  std::atomic<std::uint32_t> word_{0};  // the futex word: the owner, and kWaiters
+};
+
+}  // namespace ipc

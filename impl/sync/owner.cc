@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "impl/sync/owner.h"
+
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <system_error>
+
+#include "impl/os/mapping.h"
+#include "impl/os/per_process.h"
+#include "impl/os/presence.h"
+
+namespace ipc {
+namespace {
+
+// A number is a place in the table and how many have had it before.
+constexpr int kPlaceBits = 12;
+constexpr std::uint32_t kPlaces = 1u << kPlaceBits;
+constexpr std::uint32_t kTurns = 1u << (Owner::kBits - kPlaceBits);
+
+struct Place {
+  Presence presence;
+  std::atomic<std::uint32_t> turn{0};
+};
+struct Table {
+  Place places[kPlaces];  // 0 is nobody's
+};
+
+// Of the process that first prepared, and of all its descendants.
+Table& table() {
+  static auto* const shared = new Shared<Table>;  // never destroyed: used to the end
+  return **shared;
+}
+
+class Self {
+ public:
+  std::uint32_t number() {
+    const std::uint32_t known = number_.load(std::memory_order_relaxed);
+    return known != Owner::kNobody ? known : join();
+  }
+
+ private:
+  std::uint32_t join() {
+    std::lock_guard hold(mutex_);
+    if (number_.load(std::memory_order_relaxed) != Owner::kNobody) return number_;
+    for (std::uint32_t i = 1; i < kPlaces; ++i) {
+      Place& place = table().places[i];
+      if (place.presence.is_taken() || !stay_.enter(place.presence)) continue;
+      const std::uint32_t turn = place.turn.fetch_add(1, std::memory_order_acq_rel) + 1;
+      number_ = turn % kTurns << kPlaceBits | i;
+      return number_;
+    }
+    throw std::system_error(EUSERS, std::generic_category(),
+                            "to take part in locks: it takes a thread in each process, for at "
+                            "most 4095 processes");
+  }
+
+  std::mutex mutex_;
+  Presence::Stay stay_;
+  std::atomic<std::uint32_t> number_{Owner::kNobody};
+};
+
+}  // namespace
+
+void Owner::prepare() { table(); }
+
+std::uint32_t Owner::here() {
+  static auto* const selves = new PerProcess<Self>;  // never destroyed: used to the end
+  return selves->get().number();
+}
+
+bool Owner::is_alive(std::uint32_t owner) {
+  const Place& place = table().places[owner % kPlaces];
+  // One that just takes the place over may be taken for it, until it has counted its turn.
+  return place.turn.load(std::memory_order_acquire) % kTurns == owner >> kPlaceBits &&
+         place.presence.is_taken();
+}
+
+}  // namespace ipc
