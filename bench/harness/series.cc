@@ -65,7 +65,9 @@ std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys
   if (traits.wait_class == WaitClass::spin) {
     if (keys.placement == Placement::same)
       return "a spinning peer would keep the CPU from the others";
-    if (peers > cpus) return "there are more spinning peers than CPUs";
+    if (peers > cpus && keys.placement == Placement::cross) {
+      return "there are more spinning peers than CPUs";
+    }
   }
   return std::nullopt;
 }

@@ -44,8 +44,8 @@ struct Series {
 std::size_t message_bytes(const Keys& keys);
 
 // Why a cell of a backend makes no sense on this machine: the backend is unavailable, too few CPUs,
-// a message over its maximum, more producers or consumers than it has, or a spinning peer that must
-// share its CPU.
+// a message over its maximum, more producers or consumers than it has, or a spinning peer that is
+// bound to a CPU that it must share (where the scheduler decides, what comes of it is asked).
 std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys, int peers);
 
 // The longest message that fits a cache line beside what announces it, as floor/cacheline_rtt has

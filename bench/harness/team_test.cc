@@ -288,7 +288,8 @@ TEST(Series, AreSkippedWithAReason) {
   EXPECT_THAT(reason({.bytes = 101}), HasSubstr("at most 100 bytes"));
   EXPECT_THAT(reason({.bytes = 1, .producers = 2}), HasSubstr("at most 1 producers"));
   EXPECT_THAT(reason({.bytes = 1, .placement = Placement::same}), HasSubstr("spinning"));
-  EXPECT_THAT(reason({.bytes = 1, .placement = Placement::free}, 10'000), HasSubstr("spinning"));
+  EXPECT_THAT(reason({.bytes = 1, .placement = Placement::cross}, 10'000), HasSubstr("spinning"));
+  EXPECT_EQ(reason({.bytes = 1, .placement = Placement::free}, 10'000), std::nullopt);
   traits.available = [] { return std::optional<std::string>("not on this machine"); };
   EXPECT_EQ(reason({.bytes = 1}), "not on this machine");
 }

@@ -13,11 +13,11 @@
 // although all producers are gone, so send a marker to each consumer.
 //
 // maxsize counts items put and not yet taken, over all processes, wherever they are; 0 or less:
-// 2^31-1. A put waits for a slot, and for space where the backend has room for so many bytes only
-// (64 KiB by default); with pipe_feeder for a slot alone: what the pipe does not hold waits in the
-// memory of the process that put it, and its feeder thread writes it, as in Python. An item is
-// encoded in put, which throws ValueError when it cannot be; in Python that is seen later, by
-// nobody.
+// 2^31-1. A put waits for a slot, with pipe_feeder (the default) for nothing else: what the pipe
+// does not hold waits in the memory of the process that put it, and its feeder thread writes it.
+// The others make it wait for space as well, shm_robust being the fastest that survives any kill
+// and takes messages of any size. An item is encoded in put, which throws ValueError when it cannot
+// be; in Python that is seen later, by nobody.
 //
 // With pipe_feeder an item is there some time after its put: empty() may be true and get_nowait()
 // throw Empty although qsize() is 1. put and get that must not wait also fail while
@@ -41,14 +41,10 @@
 
 namespace ipc {
 
-// The fastest that survives any kill and takes messages of any size. CPython's Queue is
-// pipe_feeder, its SimpleQueue pipe_locked.
-inline constexpr std::string_view kDefaultQueue = "shm_robust";
-
 template <class T = Object>
 class Queue {
  public:
-  explicit Queue(std::int64_t maxsize = 0, std::string_view backend = kDefaultQueue)
+  explicit Queue(std::int64_t maxsize = 0, std::string_view backend = "pipe_feeder")
       : Queue(maxsize, backend, Tasks::uncounted) {}
 
   // Without block it does as much as can be done at once, whatever the timeout. Throws Full;
@@ -94,7 +90,7 @@ class Queue {
 template <class T = Object>
 class JoinableQueue : public Queue<T> {
  public:
-  explicit JoinableQueue(std::int64_t maxsize = 0, std::string_view backend = kDefaultQueue)
+  explicit JoinableQueue(std::int64_t maxsize = 0, std::string_view backend = "pipe_feeder")
       : Queue<T>(maxsize, backend, Tasks::counted) {}
 
   // One item less is unfinished; any process or thread may say so. Throws ValueError when none is.
@@ -110,7 +106,7 @@ class JoinableQueue : public Queue<T> {
 template <class T = Object>
 class SimpleQueue {
  public:
-  explicit SimpleQueue(std::string_view backend = kDefaultQueue)
+  explicit SimpleQueue(std::string_view backend = "shm_robust")
       : core_(std::make_unique<QueueCore>(backend, 0)) {}
 
   // After close each throws HandleClosed.

@@ -148,7 +148,7 @@ class ShmRobust {
     const std::uint64_t place = state_->sent.load(std::memory_order_relaxed);
     const std::uint64_t word = header.word();
     std::memcpy(at(place), &word, sizeof word);
-    if (header.piece != 0) std::memcpy(at(place) + kHeader, bytes, header.piece);
+    if (bytes != nullptr) std::memcpy(at(place) + kHeader, bytes, header.piece);
     state_->sent.store(place + frame(header.piece));
   }
 
