@@ -17,12 +17,16 @@ bool is_asked(const Traits& traits, Metric metric, const Keys& keys) {
   }
   if (keys.carriage == Carriage::copies) return true;
   if (!one_pair || keys.placement == Placement::free) return false;
+  constexpr std::size_t kTypical = 64;
   constexpr std::size_t kSmall = 4096;
+  constexpr std::size_t kLarge = 65536;
   switch (keys.carriage) {
     case Carriage::batches:
       return traits.batches && metric == Metric::throughput && keys.bytes <= kSmall;
     case Carriage::in_place:
       return traits.in_place;
+    case Carriage::objects:
+      return keys.bytes == kTypical || keys.bytes == kLarge;
     default:
       return true;
   }

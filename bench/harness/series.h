@@ -59,9 +59,10 @@ inline constexpr Carriage kCarriages[] = {Carriage::copies, Carriage::objects, C
 inline constexpr Placement kPlacements[] = {Placement::same, Placement::cross, Placement::free};
 
 // Another carriage than copies costs a peer the same wherever it runs and however many run beside
-// it: it is asked of one pair, where the placement is known. Batches are asked of backends that
-// have them, for streams of small messages; building in place of those that can. A message of
-// kLineBytes is asked of one pair that spins.
+// it: it is asked of one pair, where the placement is known. Objects are asked of a small and a
+// large size, for an encoding costs by the byte. Batches are asked of backends that have them, for
+// streams of small messages; building in place of those that can. A message of kLineBytes is asked
+// of one pair that spins.
 bool is_asked(const Traits& traits, Metric metric, const Keys& keys);
 
 std::string_view to_string(Metric metric);

@@ -30,6 +30,7 @@ METRICS = {
     "throughput": "Throughput, messages per second, one producer and one consumer: higher is better",
 }
 WAIT_CLASSES = ("block", "adaptive", "spin")
+OURS = "this project"  # the source of the claims that are targets
 NAMED = 3  # so many are named of those that cannot be told from the fastest
 MANY = 1 << 20  # so many producers or consumers means any number
 
@@ -235,10 +236,32 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return a["low"] <= b["high"] and b["low"] <= a["high"]
 
 
+def targets(run: RunDir) -> str:
+    """The project's own claims, as the newest run under results/targets/ decides them. Raises ReadmeError."""
+    folder = run.path.parent.parent / "targets"
+    runs = [RunDir(path) for path in _runs(folder)]
+    if not runs:
+        raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
+    newest = runs[0]
+    out = []
+    for judged in claims.judge(newest):
+        if judged.claim.source != OURS:
+            continue
+        out.append(f"- {sentence(judged)}")
+        out += [f"  - {part_title(cells)}" for cells in parts(judged)]
+    where = f"[{newest.path.name}](results/targets/{newest.path.name}/verdicts.md)"
+    return (
+        "\n".join(out)
+        + f"\n\nMedians of paired ratios [their intervals], run {where}, {machine_text(newest.environment())}.\n"
+    )
+
+
 def verdict(run: RunDir) -> str:
     """The verdicts of the run: a sentence each; one for each pair folded away."""
     out, folded = [], []
     for judged in claims.judge(run):
+        if judged.claim.source == OURS:
+            continue
         out += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
         folded.append(f"- {judged.claim.sentence} ({judged.language or judged.claim.id})")
         for cells in parts(judged):
@@ -330,6 +353,7 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "many-core": many_core,
     "headline": headline,
     "verdict": verdict,
+    "targets": targets,
     BACKENDS: lambda _: "",  # of no run: see update
     "quality": measurement,
     "figures": figures,

@@ -184,7 +184,16 @@ def test_the_readme_of_the_project_is_what_its_reference_run_gives():
 
 def test_every_part_has_a_name_that_the_readme_may_use():
     assert list(readme.PARTS) == [
-        *("fastest", "many-core", "headline", "verdict", "backends", "quality", "figures")
+        *(
+            "fastest",
+            "many-core",
+            "headline",
+            "verdict",
+            "targets",
+            "backends",
+            "quality",
+            "figures",
+        )
     ]
 
 
