@@ -154,6 +154,7 @@ class Sender {
   }
 
  private:
+  static constexpr std::uint64_t kMostAhead = 4 * kLine;
   // The receiver does not look for a sleeper at every message, nor in every order.
   static constexpr std::chrono::milliseconds kSlice{5};
   static constexpr auto kPublish =
@@ -192,6 +193,18 @@ class Sender {
     way_.header(place).store(header.word(), kPublish);
     state_.sent.store(next, std::memory_order_relaxed);
     if constexpr (kWaits != WaitClass::spin) state_.sender.wake_sleeper();
+    claim_ahead(next, next - place);
+  }
+
+  // Another message of this length is likely to follow. Its lines are fetched from the receiver's
+  // cache now, not when it is sent: all but the first, at which the receiver looks. A stream of
+  // small messages is half as fast again so, a round trip is not.
+  void claim_ahead(std::uint64_t place, std::uint64_t frame) {
+    if (frame > kMostAhead) return;
+    const std::uint64_t end = place + frame + kHeader;
+    for (std::uint64_t line = (place / kLine + 1) * kLine; line < end; line += kLine) {
+      prefetch_for_write(way_.at(line));
+    }
   }
 
   // What `received` must reach for room up to `next`, and for the header there.

@@ -19,6 +19,16 @@ inline void cpu_relax() {
 #endif
 }
 
+// Fetches a cache line in order to write to it soon.
+inline void prefetch_for_write(const void* address) {
+#if defined(__x86_64__) || defined(__i386__)
+  // The builtin means a fetch for reading where the compiler is not told of a newer CPU.
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
+#else
+  __builtin_prefetch(address, 1);
+#endif
+}
+
 // For how long one who waits should spin before it sleeps. Longer than to sleep and be woken costs
 // never pays; that is the limit. It learns from whether spinning was enough: each time that it was
 // not halves the time, so an idle waiter soon sleeps at once; now and then it tries the whole
