@@ -382,7 +382,7 @@ def test_verdicts_md_has_every_cell_and_the_command_that_repeats_it(tmp_path):
     text = tmp_path_file(tmp_path).read_text()
     assert f"## {sentence(verdict)}" in text
     assert "2 CPUs, Test CPU" in text and "commit 0123456789ab" in text
-    assert "every byte" in text and "| `cpython_queue` | block | 64 KiB | 64 KiB |" in text
+    assert "every byte" in text and "| `cpython_queue` | queue | block | 64 KiB | 64 KiB |" in text
     commands = re.findall(r"^tools/run --profile quick --only '(.*)' --blocks (\d+)$", text, re.M)
     assert len(commands) == 1 + len(verdict.cells)
     for cell, (regex, blocks) in zip(verdict.cells, commands[1:]):

@@ -44,7 +44,7 @@ def headline(comparison: Comparison) -> str:
     if few:
         text += f"; {len(few)} more {'has' if len(few) == 1 else 'have'} too few runs for a verdict"
     if broken := sum(where == FAILED_IN_NEW for where in comparison.alone.values()):
-        text += f"; {_series(broken)} failed in NEW and not in BASE"
+        text += f"; {broken} series failed in NEW and not in BASE"
     return text
 
 

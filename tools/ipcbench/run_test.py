@@ -248,6 +248,32 @@ def test_a_series_that_cannot_be_calibrated_is_a_failed_row_and_is_left_out(
     assert folder.plan()["state"] == "complete"
 
 
+def test_an_estimate_over_the_budget_is_said_before_it_starts(
+    tmp_path, tiny_profiles, cpython_program, capsys
+):
+    text = tiny_profiles.read_text()
+    budget = next(line for line in text.splitlines() if line.startswith("budget_seconds"))
+    tiny_profiles.write_text(text.replace(budget, "budget_seconds = 0.001"))
+    arguments = ["--profile", "tiny", "--out", str(tmp_path / "out"), "--blocks", "1"]
+    assert run.main(arguments, [cpython_program], tiny_profiles) == 0
+    assert "that is over the" in capsys.readouterr().out
+
+
+def test_the_list_may_be_read_in_part(tmp_path, cpython_program):
+    script = f"from pathlib import Path; from ipcbench.run import main; main(['--list'], [Path({str(cpython_program)!r})])"
+    done = subprocess.run(
+        ["bash", "-c", f'/usr/bin/python3 -c "{script}" | head -n 1; echo "${{PIPESTATUS[0]}}"'],
+        capture_output=True,
+        text=True,
+        cwd=Path(run.__file__).parent.parent,
+    )
+    assert (
+        done.stderr == ""
+        and done.stdout.startswith("pipe_")
+        and done.stdout.split()[1] in ("0", "141")
+    )
+
+
 def test_a_program_that_does_not_list_is_named(tmp_path, tiny_profiles, capsys):
     program = tmp_path / "bench_mute"
     program.write_text("#!/bin/sh\necho nonsense\n")

@@ -82,6 +82,15 @@ def test_load_knows_a_table_by_its_columns_whatever_its_name(tmp_path):
         rundir.load(tmp_path / "other.csv")
 
 
+def test_a_tool_that_needs_the_other_table_says_which(tmp_path):
+    folder = RunDir(tmp_path)
+    folder.append_run(ROW)
+    folder.write_summary([])
+    (tmp_path / "summary.csv").rename(tmp_path / "mine.csv")
+    with pytest.raises(RunDirError, match="mine.csv: only this table was given.*needs runs.csv"):
+        rundir.load(tmp_path / "mine.csv").runs()
+
+
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(RunDirError, match="neither runs.csv nor summary.csv"):
         rundir.load(tmp_path)
