@@ -12,9 +12,11 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 
 #include "impl/driver/payload.h"
@@ -84,7 +86,11 @@ class Stepped {
   // One instruction; false when that led to a mark.
   bool step() {
     go_on(PTRACE_SINGLESTEP);
-    return stop() == SIGTRAP;
+    const int signal = stop();
+    if (signal != SIGTRAP && signal != SIGSTOP) {
+      throw std::runtime_error("the held process got signal " + std::to_string(signal));
+    }
+    return signal == SIGTRAP;
   }
   void kill() {
     child_.signal(SIGKILL);
@@ -128,7 +134,7 @@ std::uint64_t number_of(const Buffer& message) {
   return sequence_of(tag);
 }
 
-class SteppedRing : public testing::TestWithParam<std::string> {
+class Stepping : public testing::Test {
  protected:
   void SetUp() override {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -147,6 +153,8 @@ class SteppedRing : public testing::TestWithParam<std::string> {
  private:
   cpu_set_t allowed_{};
 };
+class SteppedRing : public Stepping, public testing::WithParamInterface<std::string> {};
+class SteppedSendsOfProcesses : public Stepping {};
 
 TEST_P(SteppedRing, SendIsSeenAsAWholeAtEveryInstruction) {
   Way way(GetParam());
@@ -216,18 +224,21 @@ TEST_P(SteppedRing, ReceiveTakesAWholeMessageAtEveryInstruction) {
 // repeated tests (tools/torture) come to all of them.
 constexpr int kStride = 31;
 
-TEST_P(SteppedRing, KilledInASendIsSurvived) {
+// How the killed one sends.
+using Sends = Status (*)(AnyEndpoint& out, std::span<const std::byte> message);
+
+void expect_kill_is_survived(const std::string& backend, Sends sends) {
   int instruction = static_cast<int>(std::random_device{}() % kStride);
   for (bool over = false; !over; instruction += kStride) {
     SCOPED_TRACE(instruction);
-    Way way(GetParam());
-    Stepped process([&way] {
+    Way way(backend);
+    Stepped process([&way, sends] {
       const End out = way.sender();
       send(*out, 0);
       Buffer message;
       fill_numbered(message, 1);
       mark();
-      if (out->send(message.bytes()) != Status::ok) _exit(1);
+      if (sends(*out, message.bytes()) != Status::ok) _exit(1);
       mark();
     });
     const End in = way.receiver();
@@ -242,6 +253,9 @@ TEST_P(SteppedRing, KilledInASendIsSurvived) {
     if (status == Status::ok && number_of(message) == 1) {
       status = in->receive_until(message, Deadline::after(kPatience));
     }
+    if (status == Status::ok && message.size() == 0) {  // the second of a batch
+      status = in->receive_until(message, Deadline::after(kPatience));
+    }
     if (way.is_pipe()) {
       ASSERT_EQ(status, Status::closed);
     } else {
@@ -249,6 +263,30 @@ TEST_P(SteppedRing, KilledInASendIsSurvived) {
       ASSERT_EQ(number_of(message), 2u);
     }
   }
+}
+
+TEST_P(SteppedRing, KilledInASendIsSurvived) {
+  expect_kill_is_survived(GetParam(), [](AnyEndpoint& out, std::span<const std::byte> message) {
+    return out.send(message);
+  });
+}
+
+TEST_F(SteppedSendsOfProcesses, KilledInABatchIsSurvived) {
+  expect_kill_is_survived("shm_ring", [](AnyEndpoint& out, std::span<const std::byte> message) {
+    const std::span<const std::byte> both[] = {message, message.first(0)};
+    std::size_t sent = 0;
+    return out.send_batch(both, sent, Deadline::never());
+  });
+}
+
+TEST_F(SteppedSendsOfProcesses, KilledWhileBuildingInPlaceIsSurvived) {
+  expect_kill_is_survived("shm_ring", [](AnyEndpoint& out, std::span<const std::byte> message) {
+    std::span<std::byte> room;
+    const Status status = out.reserve(message.size(), room, Deadline::never());
+    if (status == Status::ok) std::memcpy(room.data(), message.data(), message.size());
+    out.commit();
+    return status;
+  });
 }
 
 TEST_P(SteppedRing, KilledInAReceiveIsSurvived) {

@@ -49,7 +49,8 @@ concept Batching = requires(E endpoint, std::span<const std::span<const std::byt
 // An endpoint may also let its user build a message in the transport and read it there. reserve
 // gives room for so many bytes, the message is sent by commit and not before; a second reserve
 // instead forgets the first. peek gives the next message, which stays until release; `too_big`: it
-// is not in one piece there, and must be received. What peek gives can still be changed by a sender
+// is not in one piece there, and must be received. A send forgets what is reserved, a receive what
+// was peeked at. What peek gives can still be changed by a sender
 // that has gone mad: who does not trust it copies before it checks.
 template <class E>
 concept BuildingInPlace = requires(E endpoint, std::size_t size, std::span<std::byte>& room,

@@ -112,22 +112,26 @@ void check_batch_deadlines(const Subject& subject) {
     for (std::uint64_t next = 0; next < total->load(); ++next) {
       receive_numbered(*in, size_of(next), next);
     }
+    expect_status(in->receive_batch(buffers, received, Deadline::after(kShort)), Status::timed_out,
+                  "receive_batch of what was not sent");
+    filled.raise();
   });
   filled.wait(1);
   std::uint64_t next = 0;
   Status status;
   do {
     const Batch batch(next, 5);
-    std::size_t sent;
+    std::size_t sent = 0;
     status = link.here().send_batch(batch.messages(), sent, Deadline::after(kShort));
-    expect(sent == 5 || status == Status::timed_out, "send_batch sent ", sent, " and says ",
-           to_string(status));
+    expect(status == (sent == 5 ? Status::ok : Status::timed_out), "send_batch sent ", sent,
+           " and says ", to_string(status));
     next += sent;
     expect(next < 96, "it takes messages without end");
   } while (status == Status::ok);
   expect(next > 5, "it was full after ", next, " messages");
   total->store(next);
   filled.raise();
+  filled.wait(3);
   link.finish();
 }
 
@@ -165,6 +169,7 @@ void check_in_place_order(const Subject& subject) {
 
 void check_in_place_limits(const Subject& subject) {
   Signal asked;
+  Shared<std::atomic<std::uint64_t>> total{0u};
   Linked link(subject, {.message_bytes = kLong}, Role::receiver, [&](End out) {
     asked.wait();
     std::span<std::byte> room;
@@ -181,7 +186,8 @@ void check_in_place_limits(const Subject& subject) {
       send_in_place(*out, 20'000, sent);
     }
     asked.raise();
-    send_in_place(*out, 20'000, sent);
+    send_in_place(*out, 20'000, sent++);
+    total->store(sent);
   });
   AnyEndpoint& in = link.here();
   std::span<const std::byte> seen;
@@ -191,7 +197,8 @@ void check_in_place_limits(const Subject& subject) {
                 "peek at what is not there in one piece");
   receive_numbered(in, kLong, 0);
   asked.wait(2);
-  for (std::uint64_t next = 1;; ++next) {
+  std::uint64_t next = 1;
+  for (;; ++next) {
     const Status status = in.peek(seen, Deadline::after(kPatience));
     if (status == subject.when_alone) break;
     expect_status(status, Status::ok, "peek");
@@ -199,6 +206,7 @@ void check_in_place_limits(const Subject& subject) {
     in.release();
   }
   link.finish();
+  expect(next == total->load(), "of ", total->load(), " messages came ", next);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <atomic_queue/atomic_queue.h>
 
+#include <bit>
 #include <cstddef>
 #include <span>
 
@@ -30,8 +31,9 @@ class AtomicSlots {
   static constexpr bool kMaximizeThroughput = true;
   static constexpr bool kTotalOrder = false;
 
-  atomic_queue::AtomicQueue2<Slot<kBytes>, kItems, kMinimizeContention, kMaximizeThroughput,
-                             kTotalOrder, kSpsc>
+  // The library would round it up.
+  atomic_queue::AtomicQueue2<Slot<kBytes>, std::bit_floor(kItems), kMinimizeContention,
+                             kMaximizeThroughput, kTotalOrder, kSpsc>
       queue_;
 };
 

@@ -28,10 +28,7 @@ constexpr std::size_t kMost = 2000;
 // glibc, whose robust mutexes belong to other threads.
 class Registrar {
  public:
-  static Registrar& here() {
-    static auto* const registrars = new PerProcess<Registrar>;  // never destroyed: used to the end
-    return registrars->get();
-  }
+  static Registrar& here();
 
   // Takes the word if nobody has it. `node` is its neighbour in a Presence.
   bool enter(robust_list& node, std::atomic<std::uint32_t>& word) {
@@ -104,6 +101,11 @@ class Registrar {
   bool tried_ = false;
   std::uint32_t thread_ = 0;
 };
+
+// Never destroyed: used to the end. Not made at first use, for a fork may come in between.
+PerProcess<Registrar>& registrars = *new PerProcess<Registrar>;
+
+Registrar& Registrar::here() { return registrars.get(); }
 
 }  // namespace
 

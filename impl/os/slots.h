@@ -35,7 +35,8 @@ class Slot {
     if (size_ != 0) std::memcpy(bytes_, message.data(), size_);
     return *this;
   }
-  std::span<const std::byte> message() const { return {bytes_, size_}; }
+  // Whatever another process may have written there, it is in the slot.
+  std::span<const std::byte> message() const { return {bytes_, std::min(size_, kBytes)}; }
 
  private:
   std::size_t size_ = 0;

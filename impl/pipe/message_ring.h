@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -62,6 +63,8 @@ struct Way {
     alignas(kApart) std::atomic<std::uint64_t> received{0};  // end of what may be overwritten
     alignas(kApart) Presence sender;                         // the receiver sleeps on it
     alignas(kApart) Presence receiver;                       // the sender sleeps on it
+    std::atomic<bool> is_unseen{
+        false};  // a sender could not enter: that none is there says nothing
     std::atomic<std::uint64_t> needed{0};  // what `received` must reach for a sender that sleeps
   };
 
@@ -87,13 +90,14 @@ class Sender {
  public:
   Sender(Way& way, const Side& side)
       : way_(way), state_(*way.state), waiting_(side, state_.receiver, kSlice) {
-    stay_.enter(state_.sender);
+    enter();
   }
 
   Status send(std::span<const std::byte> message, Deadline deadline) {
     if (message.size() > kMaxFrame) return Status::too_big;
     std::uint64_t place;
     if (Status s = begin(place); s != Status::ok) return s;
+    reserved_ = {};
     const std::size_t length = message.size();
     // Pieces of a quarter: one is copied out while the next is copied in.
     const std::size_t most = length <= way_.largest_piece ? length : way_.capacity / 4;
@@ -114,6 +118,7 @@ class Sender {
   Status send_batch(std::span<const std::span<const std::byte>> messages, std::size_t& sent,
                     Deadline deadline) {
     sent = 0;
+    reserved_ = {};
     while (sent < messages.size()) {
       std::uint64_t first;
       if (Status s = begin(first); s != Status::ok) return s;
@@ -143,11 +148,12 @@ class Sender {
     if (Status s = begin(place); s != Status::ok) return s;
     if (Status s = wait_for_room(following(place, size), deadline); s != Status::ok) return s;
     room = {way_.at(place) + kHeader, size};
-    reserved_ = {place, size};
+    reserved_ = {place, size, true};
     return Status::ok;
   }
   void commit() {
-    const auto [place, size] = reserved_;
+    const auto [place, size, is_there] = std::exchange(reserved_, Reserved());
+    if (!is_there) return;
     const std::uint64_t next = following(place, size);
     way_.header(next).store(0, kQuietly);
     publish(place, next, {size, size, true});
@@ -166,9 +172,15 @@ class Sender {
     return Header{message.size(), message.size(), true}.word();
   }
 
+  void enter() {
+    if (!stay_.enter(state_.sender) && !state_.sender.is_taken()) {
+      state_.is_unseen.store(true, std::memory_order_relaxed);
+    }
+  }
+
   // Where the next header will stand. closed: the other side is gone.
   Status begin(std::uint64_t& place) {
-    if (!state_.sender.is_taken()) stay_.enter(state_.sender);
+    if (!state_.sender.is_taken()) enter();
     if (waiting_.other_is_gone()) return Status::closed;
     place = state_.sent.load(std::memory_order_relaxed);
     // One that had this side was killed before it could say that it has sent this.
@@ -233,10 +245,12 @@ class Sender {
   Waiting<kWaits> waiting_;
   Presence::Stay stay_;
   std::uint64_t received_ = 0;  // as far as is known here
-  struct {
-    std::uint64_t place;
-    std::size_t size;
-  } reserved_{};
+  struct Reserved {
+    std::uint64_t place = 0;
+    std::size_t size = 0;
+    bool is_there = false;
+  };
+  Reserved reserved_;
 };
 
 template <WaitClass kWaits>
@@ -281,7 +295,12 @@ class Receiver {
     const std::uint64_t first = place;
     while (is_whole(header)) {
       Buffer& buffer = buffers[received];
-      buffer.resize(header.piece);
+      try {
+        buffer.resize(header.piece);
+      } catch (const std::bad_alloc&) {
+        if (received == 0) throw;
+        break;  // those that were received are
+      }
       if (header.piece != 0) {
         std::memcpy(buffer.data(), way_.at(place) + kHeader, header.piece);
       }
@@ -312,7 +331,12 @@ class Receiver {
     seen_ = following(place, header.piece);
     return Status::ok;
   }
-  void release() { free_up_to(seen_); }
+  void release() {
+    // Not what was received in between.
+    if (static_cast<std::int64_t>(seen_ - state_.received.load(std::memory_order_relaxed)) > 0) {
+      free_up_to(seen_);
+    }
+  }
 
   Status ready(Deadline deadline) {
     return wait(state_.received.load(std::memory_order_relaxed), deadline);
@@ -331,7 +355,9 @@ class Receiver {
     // The rest of a message of which one was killed that had sent or received the beginning.
     const std::uint64_t begun = place;
     while (!header.is_first) {
-      if (place - begun > header.message + way_.capacity) return Status::corrupt;
+      if (header.piece == 0 || place - begun > header.message + way_.capacity) {
+        return Status::corrupt;
+      }
       place = following(place, std::min<std::uint64_t>(header.piece, way_.capacity / 2));
       free_up_to(place);
       if (Status s = wait(place, deadline); s != Status::ok) return s;
@@ -366,7 +392,7 @@ class Receiver {
       const bool is_sent = state_.sender.is_taken();
       const Status status = wait(place, Deadline::after(kSlice));
       if (status != Status::timed_out) return status == Status::ok;
-      if (!is_sent && !state_.sender.is_taken()) return false;
+      if (!is_sent && !state_.sender.is_taken() && !state_.is_unseen.load()) return false;
     }
   }
 

@@ -6,7 +6,7 @@
 // either order, so items of one producer can come out of order when more processes than CPUs take
 // part; a process that is stopped or killed between its claim and its copy is waited for, also by
 // calls with a deadline.
-#include <algorithm>
+#include <cstdint>
 #include <memory>
 
 #include "impl/driver/untimed.h"

@@ -44,8 +44,8 @@ class BrokeredQueue {
   // What all processes know.
   struct Shown {
     explicit Shown(std::uint32_t most) : slots(most), items(0) {}
-    SemaphoreWord slots;                        // free ones
-    SemaphoreWord items;                        // that the broker has and nobody has claimed
+    SemaphoreWord slots;                    // free ones
+    SemaphoreWord items;                    // that the broker has and nobody has claimed
     std::atomic<std::uint64_t> tickets{0};  // given out so far; 1 is the first
     // By ticket % size: the highest that the broker has seen. So many may be under way at a time.
     std::array<std::atomic<std::uint64_t>, 4096> seen{};

@@ -54,7 +54,8 @@ std::uint32_t Barrier::n_waiting() const {
 
 bool Barrier::has_dead() const {
   for (const Party& party : places()) {
-    if (party.state.load(std::memory_order_relaxed) == Party::waiting &&
+    // acquire: pairs with enter, whose owner it is.
+    if (party.state.load(std::memory_order_acquire) == Party::waiting &&
         !Owner::is_alive(party.owner.load(std::memory_order_relaxed))) {
       return true;
     }
@@ -115,7 +116,7 @@ std::uint32_t Barrier::enter() {
   const std::uint32_t place = n_waiting();
   Party& self = places()[place];
   self.owner.store(Owner::here(), std::memory_order_relaxed);
-  self.state.store(Party::waiting, std::memory_order_relaxed);
+  self.state.store(Party::waiting, std::memory_order_release);
   if (place + 1 < parties_) return place;
   try {
     if (action_) action_();
@@ -129,13 +130,14 @@ std::uint32_t Barrier::enter() {
 }
 
 std::uint32_t Barrier::wait(Timeout timeout) {
-  const Deadline deadline = deadline_of(timeout);
+  const Deadline deadline = deadline_of(timeout ? timeout : timeout_);
   const std::uint32_t place = come();
   Party& self = places()[place];
   std::uint32_t state;
   // acquire: what the others did before they came is seen.
   while ((state = self.state.load(std::memory_order_acquire)) == Party::waiting) {
-    if (deadline.passed() || has_dead()) {
+    // broken: the one that has broken it may have been killed before it told this one.
+    if (deadline.passed() || has_dead() || broken()) {
       Hold hold(state_->lock);
       if (self.state.load(std::memory_order_relaxed) == Party::waiting) break_round();
       continue;
@@ -155,7 +157,7 @@ void Barrier::abort() {
 
 void Barrier::reset() {
   Hold hold(state_->lock);
-  end_round(Party::failed);
+  break_round();  // whoever is killed here leaves it broken, not half empty
   state_->broken.store(false, std::memory_order_release);
 }
 

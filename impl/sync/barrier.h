@@ -25,14 +25,14 @@ class BrokenBarrier : public Error {
 class Barrier {
  public:
   // `action` is run once a round by the last to come, before anybody goes on; each process has the
-  // one that it was forked with. Throws ValueError unless parties are 1 to 2^20.
+  // one that it was forked with. It must not use the barrier, which is locked meanwhile. `timeout`
+  // is that of those who name none. Throws ValueError unless parties are 1 to 2^20.
   explicit Barrier(std::int64_t parties, std::function<void()> action = nullptr,
                    Timeout timeout = std::nullopt);
 
   // Until all have come. Gives this one's place, 0 for the first to come. Throws BrokenBarrier, and
   // what the action throws; then it is broken for the others.
-  std::uint32_t wait() { return wait(timeout_); }
-  std::uint32_t wait(Timeout timeout);
+  std::uint32_t wait(Timeout timeout = std::nullopt);
 
   void abort();  // broken until the reset; those that wait fail
   void reset();  // empty, and usable again; those that wait fail

@@ -31,7 +31,8 @@ void Event::clear() {
 bool Event::wait(Timeout timeout) {
   const Deadline deadline = deadline_of(timeout);
   const std::uint32_t before = word_->load(std::memory_order_acquire);
-  while (!is_set() && word_->load(std::memory_order_acquire) == before && !deadline.passed()) {
+  if ((before & kSet) != 0) return true;
+  while (word_->load(std::memory_order_acquire) == before && !deadline.passed()) {
     futex_wait(*word_, before, deadline.within(kRecheck));
   }
   return is_set();

@@ -43,9 +43,11 @@ TEST(Event, ReleasesThoseThatWaitedThoughItIsClearedAtOnce) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) threads.emplace_back([&] { event.wait(10.0); });
   std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const std::int64_t begin = monotonic_ns();
   event.set();
   event.clear();
   for (std::thread& thread : threads) thread.join();
+  EXPECT_LT(monotonic_ns() - begin, 5'000'000'000);  // not by their timeouts
 }
 
 TEST(Event, IsSetAlthoughOneThatWaitedWasKilled) {

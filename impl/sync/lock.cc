@@ -52,10 +52,8 @@ bool Lock::acquire(bool block, Timeout timeout) {
 }
 
 void Lock::release() {
-  if (state_->word.owner() != Owner::kNobody) {
-    state_->thread.store(0, std::memory_order_relaxed);
-    if (state_->word.release()) return;
-  }
+  if (state_->word.owner() == Owner::here()) state_->thread.store(0, std::memory_order_relaxed);
+  if (state_->word.release()) return;
   throw ValueError("release of a lock that nobody holds");
 }
 

@@ -5,7 +5,8 @@
 //   ipc::Process child{[&] { std::lock_guard hold(lock); ... }};
 //
 // A lock is made before the processes that use it are forked. Where Python's stays taken for ever
-// when a process is killed that holds it, the next one gets it here, within 50 ms. Not fair.
+// when a process ends, or is killed, that holds it, the next one gets it here, within 50 ms. Not
+// fair.
 #pragma once
 
 #include <atomic>
@@ -38,7 +39,7 @@ class LockBase {
 
   struct State {
     LockWord word;
-    std::atomic<std::int32_t> thread{0};  // of the holding process; written by the holder
+    std::atomic<std::int32_t> thread{0};  // of the holding process; written by that alone
     std::uint32_t depth = 0;              // the holder's
   };
   Shared<State> state_;
@@ -49,7 +50,8 @@ class Lock : public LockBase {
   // True when it was taken. Without block, or with a timeout of 0, it does not wait. The holder
   // itself must not: it would wait for ever.
   bool acquire(bool block = true, Timeout timeout = std::nullopt);
-  // Any process or thread may. Throws ValueError when nobody holds it.
+  // Any process or thread may, but for one that has ended: then it may be another's already. Throws
+  // ValueError when nobody holds it.
   void release();
 
   void lock() { acquire(); }  // for std::lock_guard

@@ -146,6 +146,14 @@ TEST(Lock, IsReleasedByAnybodyAndOnlyWhenHeld) {
   EXPECT_TRUE(lock.acquire(false));
 }
 
+TEST(Lock, IsNotReleasedForOneThatHasEnded) {
+  Lock lock;
+  Child holder = fork_child([&] { return lock.acquire() ? 0 : 1; });
+  EXPECT_EQ(end_of(holder), 0);
+  EXPECT_THROW(lock.release(), ValueError);  // nobody's
+  EXPECT_TRUE(lock.acquire(false));
+}
+
 TEST(RLock, IsFreeAfterAsManyReleases) {
   RLock lock;
   EXPECT_THROW(lock.release(), StateError);

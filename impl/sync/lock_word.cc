@@ -28,6 +28,16 @@ bool LockWord::wait(Deadline deadline) {
   }
 }
 
-void LockWord::wake() { futex_wake(word_, 1); }
+// Of one that is not this process's alone: somebody waits, or another holds it.
+bool LockWord::release(std::uint32_t found) {
+  for (;;) {
+    if (found == 0 || !Owner::is_alive(found >> 1)) return false;
+    if (word_.compare_exchange_weak(found, 0, std::memory_order_release,
+                                    std::memory_order_relaxed)) {
+      if ((found & kWaiters) != 0) futex_wake(word_, 1);
+      return true;
+    }
+  }
+}
 
 }  // namespace ipc

@@ -21,6 +21,7 @@ constexpr std::uint32_t kTurns = 1u << (Owner::kBits - kPlaceBits);
 struct Place {
   Presence presence;
   std::atomic<std::uint32_t> turn{0};
+  std::atomic<bool> claimed{false};  // somebody enters; for ever if it is killed meanwhile
 };
 struct Table {
   Place places[kPlaces];  // 0 is nobody's
@@ -45,14 +46,19 @@ class Self {
     if (number_.load(std::memory_order_relaxed) != Owner::kNobody) return number_;
     for (std::uint32_t i = 1; i < kPlaces; ++i) {
       Place& place = table().places[i];
-      if (place.presence.is_taken() || !stay_.enter(place.presence)) continue;
-      const std::uint32_t turn = place.turn.fetch_add(1, std::memory_order_acq_rel) + 1;
+      if (place.presence.is_taken() || place.claimed.exchange(true)) continue;
+      // The turn comes first: nobody takes this one for the last that had the place.
+      const bool is_free = !place.presence.is_taken();
+      const std::uint32_t turn = is_free ? place.turn.fetch_add(1) + 1 : 0;
+      const bool entered = is_free && stay_.enter(place.presence);
+      place.claimed.store(false);
+      if (!entered) continue;
       number_ = turn % kTurns << kPlaceBits | i;
       return number_;
     }
     throw std::system_error(EUSERS, std::generic_category(),
-                            "to take part in locks: it takes a thread in each process, for at "
-                            "most 4095 processes");
+                            "to take part in locks: it takes a thread in each process, a place "
+                            "among 4095 processes and one among 2000 rings of this process");
   }
 
   std::mutex mutex_;
@@ -60,18 +66,17 @@ class Self {
   std::atomic<std::uint32_t> number_{Owner::kNobody};
 };
 
+// Never destroyed: used to the end. Not made at first use, for a fork may come in between.
+PerProcess<Self>& selves = *new PerProcess<Self>;
+
 }  // namespace
 
 void Owner::prepare() { table(); }
 
-std::uint32_t Owner::here() {
-  static auto* const selves = new PerProcess<Self>;  // never destroyed: used to the end
-  return selves->get().number();
-}
+std::uint32_t Owner::here() { return selves.get().number(); }
 
 bool Owner::is_alive(std::uint32_t owner) {
   const Place& place = table().places[owner % kPlaces];
-  // One that just takes the place over may be taken for it, until it has counted its turn.
   return place.turn.load(std::memory_order_acquire) % kTurns == owner >> kPlaceBits &&
          place.presence.is_taken();
 }

@@ -19,7 +19,8 @@ class Owner {
 
   // This process's number, the same until it ends. The first call in a process starts a thread,
   // which stands for it in the kernel's books (presence.h). Throws std::system_error when there are
-  // 4095 processes already. REQUIRES: prepare() was called in it or in an ancestor.
+  // 4095 processes already, or this one takes part in 2000 rings. REQUIRES: prepare() was called in
+  // it or in an ancestor.
   static std::uint32_t here();
 
   // That process has not ended. Numbers are not given again soon: after 2^18 processes at one place

@@ -157,31 +157,42 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
     return f"{lead}\n{table(head, body)}\n\n{note}\n"
 
 
+WAITS = {
+    "block": "who sleeps at once",
+    "adaptive": "who spins, then sleeps",
+    "spin": "who only spins",
+}
+
+
 def _in_short(rows: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> Iterable[str]:
-    """The fastest round trip of a small message in a sentence each: by placement, what sleeps and what does not."""
+    """The fastest round trip of a small message in a sentence each: by placement and wait class."""
     if "latency" not in metrics:
         return
     for place, where in PLACEMENTS.items():
         here = [r for r in rows if (r["bytes"], r["placement"]) == (SIZES[0], place)]
-        here = [r for r in here if r["question"].endswith("_latency")]
-        asleep = [r for r in here if r["wait_class"] == "block"]
-        awake = [r for r in here if r["wait_class"] != "block"]
         text = [
-            _words(which, own)
-            for which, own in (("who sleeps at once", asleep), ("who spins, or spins first", awake))
+            _words(words, [r for r in here if r["wait_class"] == w]) for w, words in WAITS.items()
         ]
         if any(text):
-            yield f"**{where[0].upper()}{where[1:]}**, {bytes_text(SIZES[0])} there and back: {'; '.join(filter(None, text))}."
+            begin = f"**{where[0].upper()}{where[1:]}**, {bytes_text(SIZES[0])} there and back"
+            yield f"{begin}: {'; '.join(filter(None, text))}."
 
 
-def _words(which: str, rows: Sequence[Mapping[str, Any]]) -> str:
+def _words(waits: str, rows: Sequence[Mapping[str, Any]]) -> str:
     best = []
     for family in ("pipe", "queue"):
-        own = [row for row in rows if row["question"] == f"{family}_latency"]
-        if own:
-            row = min(own, key=lambda row: row["median"])
-            best.append(f"{family} `{row['backend']}` {interval_text(row)[0]}")
-    return f"{which}, {' and '.join(best)}" if best else ""
+        ranked = sorted(
+            (row for row in rows if row["question"] == f"{family}_latency"),
+            key=lambda row: row["median"],
+        )
+        if ranked:
+            first, *others = ranked
+            ties = sum(_overlap(first, row) for row in others)
+            tied = f" ({ties} as fast)" if ties else ""
+            best.append(
+                f"{family} `{first['backend']}` {' '.join(filter(None, interval_text(first)))}{tied}"
+            )
+    return f"{waits}, {' and '.join(best)}" if best else ""
 
 
 def many_core(run: RunDir) -> str:
@@ -243,17 +254,38 @@ def targets(run: RunDir) -> str:
     if not runs:
         raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
     newest = runs[0]
-    out = []
+    environment = newest.environment()
+    rows = []
     for judged in claims.judge(newest):
         if judged.claim.source != OURS:
             continue
-        out.append(f"- {sentence(judged)}")
-        out += [f"  - {part_title(cells)}" for cells in parts(judged)]
+        wanted = f"{judged.claim.at_least:.3g}"
+        for cell in judged.cells:
+            ratio = cell.ratio
+            low, high = (digits(end) if end is not None else "" for end in (ratio.low, ratio.high))
+            name = f"{cell.keys['pair']}: {cell.keys['metric']}"
+            rows.append(
+                [
+                    judged.claim.id,
+                    name,
+                    wanted,
+                    f"{digits(ratio.median)} [{low}, {high}]",
+                    cell.verdict,
+                ]
+            )
+    said = [
+        f"- {judged.claim.id}: {judged.claim.sentence.removeprefix('Target: ')}"
+        for judged in claims.judge(newest)
+        if judged.claim.source == OURS
+    ]
+    noise = "; ".join(environment.get("noise") or []) or "none"
     where = f"[{newest.path.name}](results/targets/{newest.path.name}/verdicts.md)"
-    return (
-        "\n".join(out)
-        + f"\n\nMedians of paired ratios [their intervals], run {where}, {machine_text(newest.environment())}.\n"
+    caption = (
+        f"Medians of ratios of paired blocks, above 1 where the first is better [their intervals]; run {where}, "
+        f"{newest.plan().get('blocks')} blocks, {machine_text(environment)}. Its warnings: {noise}."
     )
+    head = ["", "the first against the second", "wanted", "is", "verdict"]
+    return "\n".join(said) + f"\n\n{table(head, rows)}\n\n{caption}\n"
 
 
 def verdict(run: RunDir) -> str:

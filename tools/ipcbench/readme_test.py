@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The generated parts of README.md, on synthetic reference runs and on the project's own."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -91,9 +92,10 @@ def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from
         run[f"pipe_latency/{backend}/bytes:64/placement:cross"] = around(median, seed=3)
     folder = make_run(root / "run", run)
     lines = readme.fastest(folder).splitlines()
-    assert lines[0] == (
-        "- **On different CPUs**, 64 B there and back: who sleeps at once, pipe `os_pipe` 10.0 us and queue `pipe_locked` "
-        "20.0 us."
+    assert re.fullmatch(
+        r"- \*\*On different CPUs\*\*, 64 B there and back: who sleeps at once, pipe `os_pipe` 10.0 us \[.*\] \(1 as fast\) "
+        r"and queue `pipe_locked` 20.0 us \[.*\]\.",
+        lines[0],
     )
     assert lines[2] == (
         "| message | on | waits | pipe: round trip | queue: round trip | queue: messages |"
@@ -107,7 +109,7 @@ def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from
 def test_spinning_is_ranked_with_spinning_alone(root):
     run = values() | {"pipe_latency/spinning/bytes:64/placement:cross": around(500.0)}
     lines = readme.fastest(make_run(root / "run", run)).splitlines()
-    assert lines[0].endswith("; who spins, or spins first, pipe `spinning` 500 ns.")
+    assert "; who only spins, pipe `spinning` 500 ns [" in lines[0]
     here = [line for line in lines if line.startswith("| 64 B | cross |")]
     assert [line.split(" | ")[2] for line in here] == ["block", "spin"]
     assert "spinning" not in here[0] and "`spinning` 500 ns" in here[1]
@@ -124,6 +126,31 @@ def test_the_newest_run_on_many_cores_is_shown_with_its_machine(root):
     text = readme.many_core(run)
     assert "`os_pipe` 7.00 us" in text and f"[{NEW}](results/many-core/{NEW}/)" in text
     assert OLD not in text
+
+
+def test_the_targets_are_shown_with_what_was_wanted_and_is(root):
+    run = readme.reference_run(root)
+    with pytest.raises(readme.ReadmeError, match="targets: no run folder"):
+        readme.targets(run)
+    ring, floor = (
+        "pipe_latency/shm_ring_spin/bytes:64/placement:cross",
+        "floor/cacheline_rtt/placement:cross",
+    )
+    made = make_run(
+        root / "results" / "targets" / NEW,
+        {ring: around(1000.0), "pipe_latency/os_pipe/bytes:64/placement:same": around(2e3)},
+    )
+    for block, value in enumerate(around(500.0)):  # a floor with round trips
+        row = {column: None for column in RUN_COLUMNS} | made.runs()[block]
+        keys = {"series": floor, "question": "floor", "backend": "cacheline_rtt", "bytes": None}
+        made.append_run(row | keys | {"p50_ns": value, "block": block})
+    lines = readme.targets(run).splitlines()
+    assert lines[0].startswith("- T1: shm_ring_spin answers 64 B")
+    (line,) = [line for line in lines if line.startswith("| T1 |")]
+    assert line.startswith(
+        "| T1 | shm_ring_spin against floor/cacheline_rtt: round trip | 0.667 | 0.5"
+    )
+    assert line.endswith("] | fails |") and "Its warnings: none." in lines[-1]
 
 
 def test_update_twice_changes_nothing(root):
