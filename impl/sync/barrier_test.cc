@@ -35,7 +35,7 @@ Child one_at(Barrier& barrier, Timeout timeout = kHang) {
   return child;
 }
 
-TEST(Barrier, LetsAllGoOnWhenAllHaveComeRoundAfterRound) {
+TEST(BarrierOfProcesses, LetsAllGoOnWhenAllHaveComeRoundAfterRound) {
   constexpr std::size_t kParties = 4;
   constexpr int kRounds = 200;
   Shared<std::array<std::atomic<int>, kParties>> places;  // how often each was given
@@ -68,7 +68,7 @@ TEST(Barrier, OfOnePartyIsOpen) {
   EXPECT_EQ(barrier.parties(), 1u);
 }
 
-TEST(Barrier, IsBrokenForAllByATimeout) {
+TEST(BarrierOfProcesses, IsBrokenForAllByATimeout) {
   Barrier barrier(3);
   Child patient = one_at(barrier);
   EXPECT_EQ(wait_at(barrier, 0.01), 1);
@@ -85,7 +85,7 @@ TEST(Barrier, HasATimeoutOfItsOwn) {
   EXPECT_THROW(barrier.wait(), BrokenBarrier);
 }
 
-TEST(Barrier, IsBrokenByAbortAndMendedByReset) {
+TEST(BarrierOfProcesses, IsBrokenByAbortAndMendedByReset) {
   Barrier barrier(3);
   Child waiting = one_at(barrier);
   barrier.abort();
@@ -97,7 +97,7 @@ TEST(Barrier, IsBrokenByAbortAndMendedByReset) {
   for (Child& child : children) EXPECT_EQ(end_of(child), 0);
 }
 
-TEST(Barrier, ResetSendsThoseAwayThatWait) {
+TEST(BarrierOfProcesses, ResetSendsThoseAwayThatWait) {
   Barrier barrier(2);
   Child waiting = one_at(barrier);
   EXPECT_EQ(barrier.n_waiting(), 1u);
@@ -106,7 +106,7 @@ TEST(Barrier, ResetSendsThoseAwayThatWait) {
   EXPECT_FALSE(barrier.broken());
 }
 
-TEST(Barrier, IsBrokenByAKilledProcess) {
+TEST(BarrierOfProcesses, IsBrokenByAKilledProcess) {
   for (const bool waits : {true, false}) {
     Barrier barrier(3);
     Child killed = one_at(barrier);
@@ -128,7 +128,7 @@ TEST(Barrier, UsesItsOwnTimeoutForThoseWhoNameNone) {
   EXPECT_THROW(barrier.wait(std::nullopt), BrokenBarrier);
 }
 
-TEST(Barrier, IsBrokenForOthersByAnActionThatThrows) {
+TEST(BarrierOfProcesses, IsBrokenForOthersByAnActionThatThrows) {
   Barrier barrier(2, [] { throw ValueError("no"); });
   Child waiting = one_at(barrier);
   EXPECT_THROW(barrier.wait(kHang), ValueError);

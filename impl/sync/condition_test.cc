@@ -55,7 +55,7 @@ class Crowd {
   std::vector<Child> children_;
 };
 
-TEST(Condition, WakesAsManyAsItIsToldTheFirstToComeFirst) {
+TEST(ConditionOfProcesses, WakesAsManyAsItIsToldTheFirstToComeFirst) {
   Crowd crowd(4);
   crowd.notify(0);
   crowd.expect_woken(0);
@@ -78,7 +78,7 @@ TEST(Condition, StoresNoNotification) {
   EXPECT_FALSE(condition.wait(0.0));
 }
 
-TEST(Condition, SpendsNoNotificationOnAKilledProcess) {
+TEST(ConditionOfProcesses, SpendsNoNotificationOnAKilledProcess) {
   Crowd crowd(3);
   crowd[0].signal(SIGKILL);
   EXPECT_EQ(end_of(crowd[0]), -SIGKILL);
@@ -89,7 +89,7 @@ TEST(Condition, SpendsNoNotificationOnAKilledProcess) {
   EXPECT_EQ(end_of(crowd[2]), 0);
 }
 
-TEST(Condition, SpendsNoNotificationOnOneWhoseTimeIsOver) {
+TEST(ConditionOfProcesses, SpendsNoNotificationOnOneWhoseTimeIsOver) {
   Crowd crowd(1, 0.01);
   EXPECT_EQ(end_of(crowd[0]), 1);
   Child waiting = fork_child([&] {
@@ -164,7 +164,7 @@ TEST(Condition, WaitsForAPredicateNoLongerThanTold) {
 }
 
 // What the textbooks build of it: a bounded buffer of one number.
-TEST(Condition, PassesNumbersBetweenProcesses) {
+TEST(ConditionOfProcesses, PassesNumbersBetweenProcesses) {
   constexpr int kNumbers = 3000;
   Condition condition;
   const Shared<int> box{0};

@@ -27,7 +27,7 @@ TEST(Event, IsSetAndClearedAsOftenAsOneLikes) {
   EXPECT_FALSE(event.is_set());
 }
 
-TEST(Event, ReleasesAllThatWait) {
+TEST(EventOfProcesses, ReleasesAllThatWait) {
   Event event;
   std::vector<Child> children;
   for (int i = 0; i < 3; ++i) {
@@ -50,7 +50,7 @@ TEST(Event, ReleasesThoseThatWaitedThoughItIsClearedAtOnce) {
   EXPECT_LT(monotonic_ns() - begin, 5'000'000'000);  // not by their timeouts
 }
 
-TEST(Event, IsSetAlthoughOneThatWaitedWasKilled) {
+TEST(EventOfProcesses, IsSetAlthoughOneThatWaitedWasKilled) {
   Event event;
   Child killed = fork_child([&] { return event.wait() ? 0 : 1; });
   std::this_thread::sleep_for(std::chrono::milliseconds(10));

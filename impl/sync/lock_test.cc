@@ -31,6 +31,9 @@ class Names {
   }
 };
 TYPED_TEST_SUITE(Locks, Both, Names);
+template <class L>
+class LocksOfProcesses : public Locks<L> {};
+TYPED_TEST_SUITE(LocksOfProcesses, Both, Names);
 
 // Each adds to a number that only the lock protects.
 template <class L>
@@ -52,7 +55,7 @@ TYPED_TEST(Locks, KeepOtherThreadsOut) {
   EXPECT_EQ(number, 8000);
 }
 
-TYPED_TEST(Locks, KeepOtherProcessesOut) {
+TYPED_TEST(LocksOfProcesses, KeepOtherProcessesOut) {
   TypeParam lock;
   const Shared<std::int64_t> number{0};
   std::vector<Child> children;
@@ -84,7 +87,7 @@ TYPED_TEST(Locks, AreWaitedForAsLongAsIsSaid) {
   waiting.join();
 }
 
-TYPED_TEST(Locks, OfProcessesThatEndedAreTakenByOthers) {
+TYPED_TEST(LocksOfProcesses, OfProcessesThatEndedAreTakenByOthers) {
   for (const bool killed : {false, true}) {
     TypeParam lock;
     Child holder = fork_child([&] {
@@ -98,7 +101,7 @@ TYPED_TEST(Locks, OfProcessesThatEndedAreTakenByOthers) {
   }
 }
 
-TYPED_TEST(Locks, OfOneThatIsKilledAreTakenByThoseWhoWait) {
+TYPED_TEST(LocksOfProcesses, OfOneThatIsKilledAreTakenByThoseWhoWait) {
   TypeParam lock;
   const Shared<std::atomic<int>> held{0};
   Child holder = fork_child([&] {
@@ -121,7 +124,7 @@ TYPED_TEST(Locks, OfOneThatIsKilledAreTakenByThoseWhoWait) {
   for (Child& child : waiting) EXPECT_EQ(end_of(child), 0);
 }
 
-TYPED_TEST(Locks, LoseNoWakeUpToAKilledWaiter) {
+TYPED_TEST(LocksOfProcesses, LoseNoWakeUpToAKilledWaiter) {
   TypeParam lock;
   ASSERT_TRUE(lock.acquire());
   Child killed = fork_child([&] { return lock.acquire(true, kHang) ? 0 : 1; });
@@ -132,7 +135,7 @@ TYPED_TEST(Locks, LoseNoWakeUpToAKilledWaiter) {
   EXPECT_EQ(end_of(waiting), 0);
 }
 
-TEST(Lock, IsReleasedByAnybodyAndOnlyWhenHeld) {
+TEST(LockOfProcesses, IsReleasedByAnybodyAndOnlyWhenHeld) {
   Lock lock;
   EXPECT_THROW(lock.release(), ValueError);
   ASSERT_TRUE(lock.acquire());
@@ -146,7 +149,7 @@ TEST(Lock, IsReleasedByAnybodyAndOnlyWhenHeld) {
   EXPECT_TRUE(lock.acquire(false));
 }
 
-TEST(Lock, IsNotReleasedForOneThatHasEnded) {
+TEST(LockOfProcesses, IsNotReleasedForOneThatHasEnded) {
   Lock lock;
   Child holder = fork_child([&] { return lock.acquire() ? 0 : 1; });
   EXPECT_EQ(end_of(holder), 0);
@@ -154,7 +157,7 @@ TEST(Lock, IsNotReleasedForOneThatHasEnded) {
   EXPECT_TRUE(lock.acquire(false));
 }
 
-TEST(RLock, IsFreeAfterAsManyReleases) {
+TEST(RLockOfProcesses, IsFreeAfterAsManyReleases) {
   RLock lock;
   EXPECT_THROW(lock.release(), StateError);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(lock.acquire(false));

@@ -11,7 +11,7 @@
 namespace ipc {
 namespace {
 
-TEST(TypedSemaphore, CountsOverProcesses) {
+TEST(TypedSemaphoreOfProcesses, CountsOverProcesses) {
   Semaphore semaphore(2);
   EXPECT_TRUE(semaphore.acquire());
   Child child = fork_child([&] {

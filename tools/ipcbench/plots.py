@@ -47,10 +47,13 @@ def sheet_of(
 ) -> tuple[style.Sheet, Iterator[tuple[Axes, tuple[str, str], list[Point]]]]:
     """A sheet with a row a kind and a column a placement; (panel, key, points) of each panel.
 
-    With a single placement the kinds stand side by side.
+    With a single placement, which the sheet's title names, the kinds stand side by side.
     """
     groups = panels_of(points)
-    columns = len({place for _, place in groups})
+    places = list(dict.fromkeys(place for _, place in groups))
+    columns = len(places)
+    if columns == 1:
+        title += f", {places[0]} ({WHERE[places[0]]})"
     rows = len(groups) // columns if columns > 1 else 1
     backends = {p.backend for p in points}
     legend = style.backend_groups(data.looks, backends & data.shown)
@@ -67,7 +70,7 @@ def sheet_of(
     )
     flat = [ax for row in sheet.panels for ax in row]
     for ax, ((kind, place), members) in zip(flat, groups.items()):
-        ax.set_title(f"{kind}, {place} ({WHERE[place]})", loc="left")
+        ax.set_title(kind if columns == 1 else f"{kind}, {place} ({WHERE[place]})", loc="left")
         ax.set_yscale("log")
         if not members:
             style.absent(ax)

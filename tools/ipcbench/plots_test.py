@@ -201,8 +201,13 @@ def test_titles_say_which_direction_is_better(sheets):
         )
 
 
-def test_no_text_is_clipped_small_or_on_top_of_another(sheets):
-    for name, sheet in sheets.items():
+def test_no_text_is_clipped_small_or_on_top_of_another(sheets, tmp_path):
+    one_place = synthesise(tmp_path / "run", 6, r"bytes:(64|65536)\b.*placement:same")
+    summary.write(one_place)
+    with matplotlib.rc_context(style.STYLE):  # all kinds side by side
+        beside = plots.throughput_by_size(plots.read(one_place))
+    assert len(beside.panels[0]) == 4
+    for name, sheet in {**sheets, "side by side": beside}.items():
         canvas = FigureCanvasAgg(sheet.figure)
         canvas.draw()
         page, renderer = sheet.figure.bbox, canvas.get_renderer()

@@ -49,6 +49,13 @@ def _runs(folder: Path) -> list[Path]:
     return sorted((p for p in folder.glob("*") if (p / "runs.csv").exists()), reverse=True)
 
 
+def _newest(folder: Path) -> RunDir:
+    """Raises ReadmeError when there is none."""
+    for path in _runs(folder):
+        return RunDir(path)
+    raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
+
+
 def reference_run(root: Path = ROOT) -> RunDir:
     """The newest run folder under results/reference/ from a machine of CPUS CPUs. Raises ReadmeError, RunDirError."""
     folder = root / "results" / "reference"
@@ -200,11 +207,7 @@ def many_core(run: RunDir) -> str:
 
     Round trips only: the run is from before batches of streams had to be longer than what the transport holds.
     """
-    folder = run.path.parent.parent / "many-core"
-    runs = [RunDir(path) for path in _runs(folder)]
-    if not runs:
-        raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
-    newest = runs[0]
+    newest = _newest(run.path.parent.parent / "many-core")
     environment = newest.environment()
     where = (
         f"{machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
@@ -249,16 +252,11 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 def targets(run: RunDir) -> str:
     """The project's own claims, as the newest run under results/targets/ decides them. Raises ReadmeError."""
-    folder = run.path.parent.parent / "targets"
-    runs = [RunDir(path) for path in _runs(folder)]
-    if not runs:
-        raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
-    newest = runs[0]
+    newest = _newest(run.path.parent.parent / "targets")
     environment = newest.environment()
+    ours = [judged for judged in claims.judge(newest) if judged.claim.source == OURS]
     rows = []
-    for judged in claims.judge(newest):
-        if judged.claim.source != OURS:
-            continue
+    for judged in ours:
         wanted = f"{judged.claim.at_least:.3g}"
         for cell in judged.cells:
             ratio = cell.ratio
@@ -274,9 +272,7 @@ def targets(run: RunDir) -> str:
                 ]
             )
     said = [
-        f"- {judged.claim.id}: {judged.claim.sentence.removeprefix('Target: ')}"
-        for judged in claims.judge(newest)
-        if judged.claim.source == OURS
+        f"- {judged.claim.id}: {judged.claim.sentence.removeprefix('Target: ')}" for judged in ours
     ]
     noise = "; ".join(environment.get("noise") or []) or "none"
     where = f"[{newest.path.name}](results/targets/{newest.path.name}/verdicts.md)"
