@@ -47,7 +47,9 @@ std::vector<std::pair<std::string, std::string>> Series::named_keys() const {
 std::string Series::name() const {
   std::string name = question;
   if (!backend.empty()) name += "/" + backend;
-  for (const auto& [key, value] : named_keys()) name += "/" + key + ":" + value;
+  for (const auto& [key, value] : named_keys()) {
+    name.append("/").append(key).append(":").append(value);
+  }
   return name;
 }
 

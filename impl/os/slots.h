@@ -29,7 +29,7 @@ class Slot {
   // REQUIRES: message.size() <= kBytes.
   explicit Slot(std::span<const std::byte> message) { *this = message; }
   Slot(const Slot& other) : Slot(other.message()) {}
-  Slot& operator=(const Slot& other) { return *this = other.message(); }
+  Slot& operator=(const Slot& other) { return this == &other ? *this : *this = other.message(); }
   Slot& operator=(std::span<const std::byte> message) {
     size_ = message.size();
     if (size_ != 0) std::memcpy(bytes_, message.data(), size_);
