@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A ring of messages of any size in shared memory, for one sender and one receiver. The word before
 // a message says that it is there, so a small one costs the move of one cache line. Messages of
-// over half the ring stream through it in pieces.
+// over half the ring stream through it in pieces. Longer than most: the sender and the receiver are
+// two halves of one protocol, whose orders of memory answer each other.
 #pragma once
 
 #include <algorithm>

@@ -2,6 +2,8 @@
 """The generated parts of README.md: what backends promise, from the programs as they are built, all else from one
 reference run, the newest under results/reference/ of two CPUs.
 
+Longer than most: a function or two for each part.
+
 A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; the rest of README.md is nobody's but its
 author's.
 """
