@@ -12,6 +12,7 @@
 
 #include "impl/pipe/backend.h"
 #include "impl/queue/backend.h"
+#include "impl/shared/backend.h"
 
 namespace ipc {
 namespace {
@@ -40,14 +41,19 @@ std::string stem_of(const std::string& name, WaitClass wait_class,
 }
 
 template <class Entry>
-void expect_names_to_be_stems() {
-  const std::set<std::string> stems = stems_of(Entry::kFamily);
+std::set<std::string> registered_stems(const std::set<std::string>& stems) {
   std::set<std::string> registered;
   for (const auto& [name, entry] : Registry<Entry>::entries()) {
     EXPECT_EQ(name, entry.name);
     registered.insert(stem_of(name, entry.traits.wait_class, stems));
   }
-  EXPECT_EQ(registered, stems);
+  return registered;
+}
+
+template <class Entry>
+void expect_names_to_be_stems() {
+  const std::set<std::string> stems = stems_of(Entry::kFamily);
+  EXPECT_EQ(registered_stems<Entry>(stems), stems);
 }
 
 template <class Entry>
@@ -71,8 +77,16 @@ void expect_every_trait() {
 
 TEST(Registry, HasThePipesOfTheSourceTree) { expect_names_to_be_stems<PipeEntry>(); }
 TEST(Registry, HasTheQueuesOfTheSourceTree) { expect_names_to_be_stems<QueueEntry>(); }
+TEST(Registry, HasTheMemoriesAndLocksOfTheSourceTree) {
+  const std::set<std::string> stems = stems_of("shared");
+  std::set<std::string> registered = registered_stems<MemoryEntry>(stems);
+  registered.merge(registered_stems<LockEntry>(stems));
+  EXPECT_EQ(registered, stems);
+}
 TEST(Registry, KnowsEveryTraitOfThePipes) { expect_every_trait<PipeEntry>(); }
 TEST(Registry, KnowsEveryTraitOfTheQueues) { expect_every_trait<QueueEntry>(); }
+TEST(Registry, KnowsEveryTraitOfTheMemories) { expect_every_trait<MemoryEntry>(); }
+TEST(Registry, KnowsEveryTraitOfTheLocks) { expect_every_trait<LockEntry>(); }
 
 TEST(Registry, TakesAVariantForItsFile) {
   const std::set<std::string> stems = {"ring", "ring_block"};

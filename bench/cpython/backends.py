@@ -2,7 +2,8 @@
 """CPython's transports as backends: traits (class attributes) and what each peer uses.
 
 A backend is constructed in the coordinator before the peers are forked. Each peer then calls `open`
-with its role: 'ping' and 'pong' for round trips, 'producer' and 'consumer' for streams. A backend
+with its role: 'ping' and 'pong' for round trips, 'producer' and 'consumer' for streams, 'worker' for
+shared values (shared.py). A backend
 may start one more process, its helper, in its constructor and on the CPU where that runs.
 """
 
@@ -29,6 +30,7 @@ ANY_NUMBER = 2**20  # as kMany in impl/driver/traits.h
 class Backend:
     """Traits and life of one transport."""
 
+    use = ""  # what its questions ask for (questions.py)
     family = name = summary = source = on_kill = capacity = waitable = ""
     order = "first in, first out"
     wait_class = "block"
@@ -43,6 +45,8 @@ class Backend:
     needs = "Linux"
     transports = True
     codecs: tuple[str, ...] = ("pickle",)
+    exclusive = exchanging = reads_alone = False  # of locks, which these are not listed as
+    processes = ANY_NUMBER  # that may change a shared value at the same time
     helper_name = ""  # of the process that works for the peers, watched and billed with them
     helper = None  # that process
 
@@ -71,6 +75,9 @@ class Backend:
         """Whether a message waits for this role although its senders have ended."""
         raise NotImplementedError
 
+    def check(self, messages: int) -> None:
+        """Raises Mismatch when what is shared is not what so many messages, of all batches, make it."""
+
     def release(self) -> None:
         """Drops what the coordinator holds, once all peers are forked."""
 
@@ -79,7 +86,7 @@ class Backend:
 
 
 class _Pipe(Backend):
-    family = "pipe"
+    use = family = "pipe"
     capacity = "bytes"
     waitable = "descriptor"
     killed = {"idle": "end of file", "sending": "error", "receiving": "end of file"}
@@ -149,7 +156,7 @@ class CpythonPipeOneway(_Pipe):
 
 
 class _Queue(Backend):
-    family = "queue"
+    use = family = "queue"
     producers = consumers = ANY_NUMBER
     waitable = "slices"
     survives_kill = False
@@ -307,15 +314,3 @@ def _size_socket(connection, capacity: int) -> int:
     with socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, min(capacity, 2**30) // 2)
         return end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-
-
-BACKENDS: dict[str, type[Backend]] = {
-    backend.name: backend
-    for backend in (
-        CpythonPipeDuplex,
-        CpythonPipeOneway,
-        CpythonQueue,
-        CpythonSimpleQueue,
-        CpythonManagerQueue,
-    )
-}

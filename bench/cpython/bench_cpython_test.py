@@ -15,8 +15,9 @@ import pytest
 
 PROGRAM = Path(__file__).with_name("bench_cpython")
 NAME = re.compile(
-    r"(pipe|queue)_(latency|throughput)/cpython_\w+/bytes:\d+(/codec:pickle)?"
-    r"(/producers:[124]/consumers:[124])?/placement:(same|cross|free)"
+    r"((pipe|queue)_(latency|throughput)|value_update|array_(copy|handoff)|lock_handoff)/cpython_\w+"
+    r"(/bytes:\d+)?(/codec:pickle)?(/producers:[124]/consumers:[124])?(/processes:[124])?"
+    r"/placement:(same|cross|free)"
 )
 LATENCY = "^pipe_latency/cpython_pipe_duplex/bytes:64/placement:same$"
 ENDLESS = "^pipe_throughput/cpython_pipe_oneway/bytes:64/placement:free$"
@@ -82,14 +83,16 @@ def test_the_list_document_is_well_formed():
     document = json.loads(done.stdout)
     assert document["program"] == "bench_cpython"
     backends = {backend["name"]: backend for backend in document["backends"]}
-    assert {backend["family"] for backend in backends.values()} == {"pipe", "queue"}
+    assert {backend["family"] for backend in backends.values()} == {"pipe", "queue", "shared"}
     names = [series["name"] for series in document["series"]]
-    assert len(set(names)) == len(names) == 468
+    assert len(set(names)) == len(names) == 468 + 32
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])
         pairs = "/".join(f"{key}:{value}" for key, value in series["keys"].items())
         assert series["name"] == f"{series['question']}/{series['backend']}/{pairs}"
-        assert series["question"] == f"{backends[series['backend']]['family']}_{series['metric']}"
+        family = backends[series["backend"]]["family"]
+        if family != "shared":
+            assert series["question"] == f"{family}_{series['metric']}"
         assert series["wait_class"] == "block"
     assert launch("--benchmark_list_tests").stdout.split() == names
 
@@ -181,7 +184,11 @@ def test_on_one_cpu_cross_is_skipped_with_its_reason():
     one = {min(os.sched_getaffinity(0))}
     pin = {"preexec_fn": lambda: os.sched_setaffinity(0, one)}
     listed = json.loads(launch("--list", **pin).stdout)["series"]
-    skipped = {series["keys"]["placement"] for series in listed if series["skip"]}
+    skipped = {
+        series["keys"]["placement"]
+        for series in listed
+        if series["skip"] and series["backend"] != "cpython_raw_value"
+    }
     assert skipped == {"cross"}
     cross = ["--benchmark_filter=pipe_latency/.*duplex/bytes:64/placement:cross"]
     done = launch(*cross, "--messages=9", "--benchmark_format=json", **pin)

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from backends import BACKENDS
+from registry import BACKENDS
 from questions import PLACEMENTS, QUESTIONS, SIZES, Series, all_series, list_document
 
 REFUSED = {

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from backends import BACKENDS
+from registry import BACKENDS
 
 fork = multiprocessing.get_context("fork")
 LARGE = bytes(256 * 1024)  # more than a transport holds: killed inside such a message

@@ -28,6 +28,11 @@ def make_tail(producer: int, size: int) -> bytes:
     return bytes([producer]) + (pattern * (length // _PERIOD + 1))[:length]
 
 
+def share(messages: int, parts: int, index: int) -> int:
+    """How many of `messages` fall to one of `parts`, split evenly."""
+    return messages // parts + (index < messages % parts)
+
+
 def produce(send: Callable, count: int, first: int, tail: bytes) -> int:
     """Sends `count` messages numbered from `first`; returns the stamp before the first."""
     begin = monotonic_ns()

@@ -6,7 +6,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 import placement
-from backends import BACKENDS, Backend
+from backends import Backend
+from registry import BACKENDS
 from histogram import Histogram
 from peer import Job
 from peers import Peers, SeriesFailed
@@ -41,7 +42,9 @@ def measure(
     backend_class = backend_class or BACKENDS[series.backend]
     roles = _roles(series, round_trip)
     *cpus, helper_cpu = placement.place(series.placement, len(roles) + 1)
-    jobs = [Job(role, index, cpu) for (role, index), cpu in zip(roles, cpus)]
+    jobs = [
+        Job(role, index, cpu, max(1, series.processes)) for (role, index), cpu in zip(roles, cpus)
+    ]
     busy = len(jobs) + bool(backend_class.helper_name)
     spin = series.placement == "cross" and busy <= len(placement.allowed_cpus())
     with ExitStack() as ends:
@@ -54,7 +57,9 @@ def measure(
         except OSError as error:
             raise SeriesFailed(f"cannot be set up: {error}") from None
         if messages is None:
-            messages = max(calibrate(peers), series.producers, series.consumers)
+            messages = max(
+                calibrate(peers), series.producers, series.consumers, series.processes
+            )
         peers.batch(messages)
         result = Result(messages, batches, backend.capacity_bytes)
         for _ in range(batches):
@@ -72,6 +77,8 @@ def _roles(series: Series, round_trip: bool) -> list[tuple[str, int]]:
     """(role, index among those of its role) of each peer, in the order of their CPUs."""
     if round_trip:
         return [("pong", 0), ("ping", 0)]
+    if BACKENDS[series.backend].family == "shared":
+        return [("worker", i) for i in range(max(1, series.processes))]
     roles = [("consumer", i) for i in range(series.consumers)]
     return roles + [("producer", i) for i in range(series.producers)]
 

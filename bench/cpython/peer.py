@@ -17,17 +17,13 @@ SPIN_NS = 500_000  # a spinning peer sleeps until so long before the start
 
 
 class Job:
-    """One peer's part. `role`: ping, pong, producer, consumer; `index` among those of its role."""
+    """One peer's part. `role`: ping, pong, producer, consumer, worker; `index` among those of its role,
+    who are `among`."""
 
-    def __init__(self, role: str, index: int, cpu: int | None):
-        self.role, self.index, self.cpu = role, index, cpu
+    def __init__(self, role: str, index: int, cpu: int | None, among: int = 1):
+        self.role, self.index, self.cpu, self.among = role, index, cpu, among
         self.name = role if role in ("ping", "pong") else f"{role} {index}"
-        self.sends_first = role in ("ping", "producer")
-
-
-def share(messages: int, parts: int, index: int) -> int:
-    """How many of `messages` fall to one of `parts`, split evenly."""
-    return messages // parts + (index < messages % parts)
+        self.sends_first = role in ("ping", "producer", "worker")
 
 
 class Peer:
@@ -90,12 +86,14 @@ class Peer:
             return loops.ping(self._send, self._receive, messages, first, tails[0], tails[1])
         if role == "pong":
             return loops.pong(self._send, self._receive, messages, first, tails[1], tails[0])
-        counts = [share(messages, self._producers, p) for p in range(self._producers)]
+        if role == "worker":
+            return self._send(index, self._job.among, messages, first)
+        counts = [loops.share(messages, self._producers, p) for p in range(self._producers)]
         if role == "producer":
             return loops.produce(self._send, counts[index], first, tails[index])
         if self._consumers == 1:
             return loops.consume_alone(self._receive, counts, first, tails)
-        mine = share(messages, self._consumers, index)
+        mine = loops.share(messages, self._consumers, index)
         return loops.consume_among(self._receive, mine, counts, first, tails)
 
     def _report(self, outcome) -> dict:
@@ -104,6 +102,8 @@ class Peer:
         if self._job.role == "ping":
             report["begin"], report["end"] = outcome[0], outcome[-1]
             report["round_trips"].record_stamps(outcome)
+        elif self._job.role == "worker":
+            report["begin"], report["end"] = outcome
         elif self._job.role == "producer":
             report["begin"] = outcome
         elif self._job.role == "consumer" and self._consumers == 1:

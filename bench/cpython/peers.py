@@ -50,6 +50,7 @@ class Peers:
         """`size` of a message in bytes; `spin` to the start line; `time_limit` of a batch in s."""
         self._jobs, self._time_limit = jobs, time_limit
         self._helper, self._helper_name = backend.helper, backend.helper_name
+        self._check = backend.check
         self._controls: list[Connection] = []
         self._processes: list = []
         self._first = 0  # sequence number of the next batch
@@ -91,6 +92,7 @@ class Peers:
         self._tell("report")
         reports = self._collect("report")
         try:
+            self._check(self._first)
             return _combine(reports, helped, start)
         except loops.Mismatch as mismatch:
             raise SeriesFailed(str(mismatch)) from None

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import os
 
-from backends import BACKENDS
+from registry import BACKENDS
 
 PROGRAM = "bench_cpython"
 SIZES = (16, 64, 1024, 4096, 65536, 1048576)
 PLACEMENTS = ("same", "cross", "free")
 PEER_COUNTS = ((1, 1), (2, 1), (1, 2), (2, 2), (4, 4))  # producers, consumers of queue_throughput
-# question -> (family, metric)
+ARRAY_SIZES = (64, 4096, 65536, 1048576)
+# question -> (what its backends are for, metric); the first word of what they are for is the family
 QUESTIONS = {
     "pipe_latency": ("pipe", "latency"),
     "pipe_throughput": ("pipe", "throughput"),
     "queue_latency": ("queue", "latency"),
     "queue_throughput": ("queue", "throughput"),
+    "value_update": ("shared value", "throughput"),
+    "array_copy": ("shared array", "throughput"),
+    "array_handoff": ("shared handoff", "latency"),
+    "lock_handoff": ("shared lock", "throughput"),
 }
 
 
 class Series:
-    """One cell of a question. `bytes` is a message's size, `codec` '' or 'pickle'."""
+    """One cell of a question. `bytes` is a message's size, `codec` '' or 'pickle'. A size of 0 and no
+    processes are not in the name: the question has no such axis."""
 
     def __init__(
         self,
@@ -34,6 +40,7 @@ class Series:
         codec: str,
         placement: str,
         peer_counts: tuple[int, int] | None = None,
+        processes: int = 0,
     ):
         self.question = question
         self.backend = backend
@@ -42,11 +49,14 @@ class Series:
         self.placement = placement
         self.producers, self.consumers = peer_counts or (1, 1)
         self.metric = QUESTIONS[question][1]
-        self.keys: dict[str, int | str] = {"bytes": size}
+        self.processes = processes
+        self.keys: dict[str, int | str] = {"bytes": size} if size else {}
         if codec:
             self.keys["codec"] = codec
         if peer_counts:
             self.keys["producers"], self.keys["consumers"] = peer_counts
+        if processes:
+            self.keys["processes"] = processes
         self.keys["placement"] = placement
         pairs = [f"{key}:{value}" for key, value in self.keys.items()]
         self.name = "/".join([question, backend, *pairs])
@@ -55,7 +65,10 @@ class Series:
         """The reason why this series makes no sense on this machine, or None."""
         if self.placement == "cross" and len(os.sched_getaffinity(0)) < 2:
             return "placement:cross needs two CPUs and this process may use only one"
-        return BACKENDS[self.backend].unavailable()
+        backend = BACKENDS[self.backend]
+        if self.processes > backend.processes:
+            return "without a lock, changes of several are lost"
+        return backend.unavailable()
 
     def describe(self) -> dict:
         """The entry of this series in the --list document."""
@@ -73,15 +86,28 @@ class Series:
 def all_series() -> list[Series]:
     """Every series of this program, those to be skipped here included, in a fixed order."""
     return [
-        Series(question, backend.name, size, codec, placement, peer_counts)
-        for question, (family, _) in QUESTIONS.items()
+        Series(question, backend.name, size, codec, placement, peer_counts, processes)
+        for question, (use, _) in QUESTIONS.items()
         for backend in BACKENDS.values()
-        if backend.family == family
-        for size in SIZES
+        if backend.use == use
         for codec in backend.codecs
-        for peer_counts in (PEER_COUNTS if question == "queue_throughput" else (None,))
-        for placement in PLACEMENTS
+        for size, peer_counts, processes, placement in _cells(question)
     ]
+
+
+def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
+    """Size, producers and consumers, processes and placement of a question's cells."""
+    if question == "value_update":
+        alone, crowd = (0, None, 1, "same"), (0, None, 4, "free")
+        return [alone, *((0, None, 2, placement) for placement in PLACEMENTS), crowd]
+    if question == "lock_handoff":
+        return [(0, None, 2, placement) for placement in PLACEMENTS]
+    if question == "array_copy":
+        return [(size, None, 0, "same") for size in ARRAY_SIZES]
+    if question == "array_handoff":
+        return [(size, None, 0, where) for size in ARRAY_SIZES for where in ("same", "cross")]
+    counts = PEER_COUNTS if question == "queue_throughput" else (None,)
+    return [(size, peers, 0, where) for size in SIZES for peers in counts for where in PLACEMENTS]
 
 
 def list_document(series: list[Series]) -> dict:

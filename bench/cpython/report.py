@@ -39,7 +39,8 @@ def row(series: Series, family_index: int, result: Result | None, error: str = "
     }
     if series.metric == "throughput":
         entry["messages_per_second"] = messages * 1e9 / result.elapsed_ns
-        entry["bytes_per_second"] = series.bytes * entry["messages_per_second"]
+        if series.bytes:
+            entry["bytes_per_second"] = series.bytes * entry["messages_per_second"]
     for name, q in (("p50_ns", 0.5), ("p90_ns", 0.9), ("p99_ns", 0.99), ("p999_ns", 0.999)):
         value = result.round_trips.quantile(q)
         if value is not None:
@@ -50,8 +51,9 @@ def row(series: Series, family_index: int, result: Result | None, error: str = "
         "cpu_ns_per_message": cpu_ns,
         "voluntary_switches_per_message": result.voluntary / messages,
         "involuntary_switches_per_message": result.involuntary / messages,
-        "capacity_bytes": result.capacity_bytes,
     }
+    if result.capacity_bytes:
+        entry["capacity_bytes"] = result.capacity_bytes
     if series.metric == "latency":
         entry["label"] = "rtt"
     return entry

@@ -90,6 +90,9 @@ void print_list(const std::string& executable, const std::vector<Series>& all) {
                                       {"leftovers", traits.leftovers},
                                       {"needs", traits.needs},
                                       {"transports", traits.transports},
+                                      {"exclusive", traits.exclusive},
+                                      {"exchanging", traits.exchanging},
+                                      {"reads_alone", traits.reads_alone},
                                       {"unavailable", or_null(traits.available())}});
     }
   }
@@ -154,7 +157,9 @@ void set_counters(benchmark::State& state, const Series& series, const Team& tea
   }
   if (series.metric == Metric::throughput) {
     counters["messages_per_second"] = messages / bill.seconds;
-    counters["bytes_per_second"] = messages * static_cast<double>(series.keys.bytes) / bill.seconds;
+    if (series.keys.bytes != 0)
+      counters["bytes_per_second"] =
+          messages * static_cast<double>(series.keys.bytes) / bill.seconds;
   }
   if (const Histogram* times = team.round_trips()) {
     const auto set = [&](const char* name, double q) {

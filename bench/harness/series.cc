@@ -40,6 +40,7 @@ std::vector<std::pair<std::string, std::string>> Series::named_keys() const {
   if (keys.carriage == Carriage::in_place) named.emplace_back("op", "in_place");
   if (keys.producers != 0) named.emplace_back("producers", std::to_string(keys.producers));
   if (keys.consumers != 0) named.emplace_back("consumers", std::to_string(keys.consumers));
+  if (keys.processes != 0) named.emplace_back("processes", std::to_string(keys.processes));
   if (keys.placement) named.emplace_back("placement", to_string(*keys.placement));
   return named;
 }

@@ -23,6 +23,7 @@ struct Keys {
   Carriage carriage = Carriage::copies;  // codec:msgpack, op:batch, op:in_place
   int producers = 0;
   int consumers = 0;
+  int processes = 0;
   std::optional<Placement> placement = {};
 };
 

@@ -318,6 +318,10 @@ double Team::run(std::uint64_t messages) {
   std::vector<LoopResult> results;
   for (const Report& report : answers<Report>(deadline)) results.push_back(report.result);
   const double seconds = duration(results);
+  done_ += messages;
+  if (const auto wrong = plan_.check ? plan_.check(done_) : std::nullopt) {
+    throw std::runtime_error(*wrong);
+  }
   for (Peer& peer : peers_) tell(peer.control.get(), Order{.plan = {}, .report_cost = true});
   for (const Cost& cost : answers<Cost>(deadline)) add(cost, bill_);
   for (std::size_t i = 0; i < helpers_.size(); ++i) {
@@ -337,6 +341,13 @@ double Team::duration(const std::vector<LoopResult>& results) const {
   std::uint64_t balance = 0;
   std::int64_t begin_ns = std::numeric_limits<std::int64_t>::max();
   std::int64_t end_ns = 0;
+  if (plan_.clock == Clock::all) {
+    for (const LoopResult& result : results) {
+      begin_ns = std::min(begin_ns, result.begin_ns);
+      end_ns = std::max(end_ns, result.end_ns);
+    }
+    return static_cast<double>(end_ns - begin_ns) * 1e-9;
+  }
   for (auto result = first_producer; result != results.end(); ++result) {
     balance += result->sum;
     begin_ns = std::min(begin_ns, result->begin_ns);

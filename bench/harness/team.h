@@ -65,6 +65,7 @@ struct Helper {
 enum class Clock {
   first_role,  // round trips and floors: the first role's own window
   stream,      // from the start to the moment the last consumer has the last message
+  all,         // from the first role's start to the last one's end
 };
 
 struct TeamPlan {
@@ -75,7 +76,9 @@ struct TeamPlan {
   std::vector<Role> producers;  // or all roles of a round trip
   std::vector<Role> consumers;
   std::vector<Helper> helpers;
-  std::shared_ptr<void> backend;     // kept while the peers live
+  std::shared_ptr<void> backend;  // kept while the peers live
+  // Asked after each batch, with the number of messages of all batches so far: what is wrong.
+  std::function<std::optional<std::string>(std::uint64_t messages)> check;
   std::function<void()> after_fork;  // in the owner: lets go of what only the peers shall hold
   std::size_t capacity_bytes = 0;    // achieved; 0 if it has none
   std::shared_ptr<Shared<Histogram>> round_trips;  // filled by the first role; may be empty
@@ -133,6 +136,7 @@ class Team {
   const RunOptions options_;
   bool spin_start_;
   std::uint64_t messages_;
+  std::uint64_t done_ = 0;  // messages of all batches, also those that warmed up
   std::uint64_t multiple_;  // batches must be divisible by this
   std::vector<RunningHelper> helpers_;
   std::vector<Peer> peers_;

@@ -34,11 +34,6 @@ class KeyError : public Error {
   using Error::Error;
 };
 
-class IndexError : public Error {
- public:
-  using Error::Error;
-};
-
 // An integer that an Object can hold; characters are not numbers here.
 template <class T>
 concept IntegerValue = std::integral<T> && sizeof(T) <= sizeof(std::int64_t) &&

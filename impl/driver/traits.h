@@ -35,6 +35,7 @@ struct Killed {
 };
 
 inline constexpr int kMany = 1 << 20;  // as many producers or consumers as one likes
+inline constexpr std::size_t kAnySize = std::size_t{1} << 62;  // of messages or values
 
 struct Traits {
   std::string summary;  // one line: the mechanism and how it is used
@@ -59,6 +60,13 @@ struct Traits {
   // Set by the registration: what its endpoints can beyond the contract (endpoint.h).
   bool batches = false;
   bool in_place = false;
+  // The same of a lock (shared/backend.h). Of memories and locks nothing but these, summary,
+  // source, on_kill, leftovers, needs and available counts; of locks also max_message, the longest
+  // value, survives_kill, and killed: while it holds the lock (sending) or waits for it
+  // (receiving).
+  bool exclusive = false;
+  bool exchanging = false;
+  bool reads_alone = false;
   // Why it cannot be used on this machine; nothing when it can.
   std::optional<std::string> (*available)() = [] { return std::optional<std::string>(); };
 };

@@ -27,6 +27,12 @@ class TypeError : public Error {
   using Error::Error;
 };
 
+// An index at which there is nothing (Python's IndexError).
+class IndexError : public Error {
+ public:
+  using Error::Error;
+};
+
 // A call that the object's state forbids, such as a second start (AssertionError).
 class StateError : public Error {
  public:

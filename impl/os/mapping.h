@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory shared with the processes forked later: an anonymous shared mapping, gone with its last
-// user.
+// Memory shared with the processes forked later, gone with its last user: anonymous, or of a file
+// that has lost its name.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,16 @@
 
 namespace ipc {
 
+// Makes a file at least so long. Throws std::system_error when there is no room for that.
+void allocate_pages(int file, std::size_t bytes);
+
 // Zeroed, pre-faulted pages. The address stays valid in children forked while it exists.
 class Mapping {
  public:
   explicit Mapping(std::size_t bytes);  // throws std::system_error
+  // The first bytes of a file, which is extended to them, with zeros, if it is shorter: no access
+  // can find the disk full later. The descriptor is not needed afterwards.
+  Mapping(int file, std::size_t bytes);
   Mapping(Mapping&& other) noexcept
       : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Mapping& operator=(Mapping&&) = delete;

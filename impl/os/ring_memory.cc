@@ -10,6 +10,7 @@
 #include <string>
 
 #include "impl/os/error.h"
+#include "impl/os/mapping.h"
 #include "impl/os/unique_fd.h"
 
 namespace ipc {
@@ -19,10 +20,7 @@ namespace {
 UniqueFd sealed_pages(std::size_t size) {
   UniqueFd memory(memfd_create("ipcbench", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) throw_errno("memfd_create");
-  do {
-    errno = posix_fallocate(memory.get(), 0, static_cast<off_t>(size));
-  } while (errno == EINTR);
-  if (errno != 0) throw_errno("memory for a ring of " + std::to_string(size) + " bytes");
+  allocate_pages(memory.get(), size);
   if (fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     throw_errno("F_ADD_SEALS");
   }

@@ -3,12 +3,9 @@
 
 #include <sys/ipc.h>
 #include <sys/msg.h>
-#include <sys/shm.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 
 #include "impl/os/error.h"
@@ -26,8 +23,6 @@ constexpr std::size_t kUsualMsgmax = 8192;
 using Type = long;
 constexpr Type kMessage = 1;
 constexpr Type kEndMark = 2;
-
-bool attached(void* memory) { return reinterpret_cast<std::intptr_t>(memory) != -1; }
 
 Status failure() {
   switch (errno) {
@@ -57,61 +52,12 @@ Status wait_in(Deadline deadline, const Call& call) {
 
 }  // namespace
 
-SysvMq::SysvMq(std::size_t capacity_bytes, std::size_t) : max_message_(max_message()) {
-  remove_orphans();
-  segment_ = shmget(IPC_PRIVATE, sizeof(Holders), IPC_CREAT | 0600);
-  if (segment_ < 0) throw_errno("shmget");
-  void* const memory = shmat(segment_, nullptr, 0);
-  if (!attached(memory)) {
-    const int error = errno;
-    shmctl(segment_, IPC_RMID, nullptr);
-    errno = error;
-    throw_errno("shmat");
-  }
-  holders_ = new (memory) Holders{{}, -1};
-  std::memcpy(holders_->magic, Holders::kMagic, sizeof Holders::kMagic);
-  try {
-    queue_ = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
-    if (queue_ < 0) throw_errno("msgget (limit: /proc/sys/kernel/msgmni)");
-    holders_->queue.store(queue_, std::memory_order_relaxed);  // before any fork
-    set_capacity(std::max(capacity_bytes, max_message_));
-  } catch (...) {
-    let_go(segment_, holders_);
-    throw;
-  }
-}
-
-SysvMq::~SysvMq() { let_go(segment_, holders_); }
-
-// Several may let go at the same time: all of them then see that nobody is left, and the one that
-// removes the segment removes the queue.
-void SysvMq::let_go(int segment, Holders* holders) {
-  const int queue = holders->queue.load(std::memory_order_relaxed);
-  shmdt(holders);
-  shmid_ds state;
-  if (shmctl(segment, IPC_STAT, &state) != 0 || state.shm_nattch != 0) return;
-  if (shmctl(segment, IPC_RMID, nullptr) == 0 && queue >= 0) msgctl(queue, IPC_RMID, nullptr);
-}
-
-void SysvMq::remove_orphans() {
-  shm_info totals;
-  shmid_ds state;
-  const int highest = shmctl(0, SHM_INFO, reinterpret_cast<shmid_ds*>(&totals));
-  for (int i = 0; i <= highest; ++i) {
-    const int segment = shmctl(i, SHM_STAT, &state);
-    if (segment < 0 || state.shm_nattch != 0 || state.shm_segsz != sizeof(Holders) ||
-        state.shm_perm.uid != geteuid()) {
-      continue;
-    }
-    void* const memory = shmat(segment, nullptr, 0);
-    if (!attached(memory)) continue;
-    auto* const holders = static_cast<Holders*>(memory);
-    if (std::memcmp(holders->magic, Holders::kMagic, sizeof Holders::kMagic) == 0) {
-      let_go(segment, holders);
-    } else {
-      shmdt(memory);
-    }
-  }
+SysvMq::SysvMq(std::size_t capacity_bytes, std::size_t)
+    : max_message_(max_message()), holders_(SysvHolders::Kind::queue) {
+  queue_ = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+  if (queue_ < 0) throw_errno("msgget (limit: /proc/sys/kernel/msgmni)");
+  holders_.keep(queue_);
+  set_capacity(std::max(capacity_bytes, max_message_));
 }
 
 void SysvMq::set_capacity(std::size_t capacity_bytes) {
@@ -179,9 +125,6 @@ bool SysvMq::mark_end() {
   return true;
 }
 
-void SysvMq::release_senders() {
-  const int queue = holders_->queue.exchange(-1, std::memory_order_relaxed);
-  if (queue >= 0) msgctl(queue, IPC_RMID, nullptr);
-}
+void SysvMq::release_senders() { holders_.remove(); }
 
 }  // namespace ipc

@@ -5,13 +5,9 @@
 // deadline, send and receive are the bare msgsnd and msgrcv, but for the copy that puts a type in
 // front of a message. They know no deadlines: with one, they look again after naps (naps.h).
 //
-// The kernel keeps a queue until it is removed, whoever has ended. A System V segment, attached
-// before the fork, counts the processes that have the queue (shm_nattch); the last one to destroy
-// it removes both. If the last ends without that (exit, a signal), both stay: the next constructor
-// of any process of this user finds segments of ours that nobody has attached, and removes both.
+// It goes with the last process that destroys it (sysv_holders.h).
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -20,6 +16,7 @@
 #include "impl/os/buffer.h"
 #include "impl/os/deadline.h"
 #include "impl/os/status.h"
+#include "impl/os/sysv_holders.h"
 
 namespace ipc {
 
@@ -30,15 +27,12 @@ class SysvMq {
   SysvMq(std::size_t capacity_bytes, std::size_t message_bytes);
   SysvMq(const SysvMq&) = delete;
   SysvMq& operator=(const SysvMq&) = delete;
-  ~SysvMq();
 
   static constexpr const char* kLeftovers =
       "the queue and a page, if the last process that has it ends without destroying it; removed "
       "when the same user makes the next one";
   static std::size_t max_message();  // bytes, kernel.msgmax
   static std::optional<std::string> why_unavailable();
-  // Removes what ended processes of this user have left. The constructor does it.
-  static void remove_orphans();
 
   // closed, of both: somebody has removed the queue.
   Status send(std::span<const std::byte> message, Deadline deadline);
@@ -53,18 +47,10 @@ class SysvMq {
   void release_senders();
 
  private:
-  // In the segment. `queue` is -1 once that is removed: its number may be given to another.
-  struct Holders {
-    static constexpr char kMagic[] = "ipcbench sysv_mq";
-    char magic[sizeof kMagic];
-    std::atomic<int> queue;
-  };
-  static void let_go(int segment, Holders* holders);
   void set_capacity(std::size_t capacity_bytes);
 
   const std::size_t max_message_;
-  int segment_;
-  Holders* holders_;
+  SysvHolders holders_;
   int queue_ = -1;
   std::size_t capacity_bytes_;
 };

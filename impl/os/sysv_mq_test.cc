@@ -114,7 +114,7 @@ TEST_F(SysvMqProcesses, RemoveWhatTheKilledHaveLeft) {
       const SysvMq left(1, 0);
       _exit(0);
     }).finish();
-    SysvMq::remove_orphans();
+    SysvHolders::remove_orphans();
     objects.expect_nothing_new();
   });
 }
@@ -130,10 +130,10 @@ TEST_F(SysvMqProcesses, RemoveNothingThatSomebodyHas) {
       expect_status(queue->receive(message, Deadline::now()), Status::ok, "receive");
     });
     queue.reset();
-    SysvMq::remove_orphans();
+    SysvHolders::remove_orphans();
     go_on.raise();
     child.finish();
-    SysvMq::remove_orphans();  // the child has left it
+    SysvHolders::remove_orphans();  // the child has left it
   });
 }
 

@@ -4,60 +4,17 @@
 // mapping. Wait class: block. Source: sem_overview(7); Dijkstra, EWD 123. Limit: every item takes
 // the room of the longest message, which is fixed when the queue is made, and all of it is touched
 // then; a semaphore knows no holder, so a killed one is waited for, also by calls with a deadline.
-#include <semaphore.h>
-
-#include <cerrno>
 #include <cstring>
 
 #include "impl/driver/untimed.h"
-#include "impl/os/error.h"
 #include "impl/os/mapping.h"
 #include "impl/os/naps.h"
 #include "impl/queue/backend.h"
 #include "impl/queue/item_bounds.h"
-
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-#endif
+#include "impl/sync/posix_semaphore.h"
 
 namespace ipc {
 namespace {
-
-// A sem_t in shared memory.
-class PosixSemaphore {
- public:
-  explicit PosixSemaphore(std::uint32_t value) {
-    if (sem_init(&semaphore_, 1, value) != 0) throw_errno("sem_init to " + std::to_string(value));
-  }
-
-  // False when the deadline passed first.
-  bool take(Deadline deadline = Deadline::never()) {
-    while (wait(deadline) != 0) {
-      if (errno != EINTR) return false;
-    }
-    return true;
-  }
-  void give() { sem_post(&semaphore_); }
-  std::uint32_t value() {
-    int value = 0;
-    sem_getvalue(&semaphore_, &value);
-    return static_cast<std::uint32_t>(value);
-  }
-
- private:
-  int wait(Deadline deadline) {
-    if (deadline.is_never()) return sem_wait(&semaphore_);
-    if (deadline.ns() == 0) return sem_trywait(&semaphore_);
-    const timespec until = deadline.absolute();
-    const int result = sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &until);
-#ifdef __SANITIZE_THREAD__  // g++ 12's does not know this call, and would miss what it orders
-    if (result == 0) __tsan_acquire(&semaphore_);
-#endif
-    return result;
-  }
-
-  sem_t semaphore_;
-};
 
 class SemRing {
  public:
@@ -112,31 +69,31 @@ class SemRing {
 
   Status send(std::span<const std::byte> message, Deadline deadline) {
     if (message.size() > bounds_.message_bytes) return Status::too_big;
-    if (!state_->free.take(deadline)) return Status::timed_out;
-    state_->lock.take();
+    if (!state_->free.acquire(deadline)) return Status::timed_out;
+    state_->lock.acquire();
     std::byte* const to = slot(state_->next);
     const Length length = message.size();
     std::memcpy(to, &length, sizeof length);
     if (length != 0) std::memcpy(to + sizeof length, message.data(), length);
     state_->next = after(state_->next);
-    state_->lock.give();
-    state_->used.give();
+    state_->lock.release();
+    state_->used.release();
     return Status::ok;
   }
 
   Status receive(Buffer& message, Deadline deadline) {
     // Before anything is taken, as it may throw.
     if (message.capacity() < bounds_.message_bytes) message.resize(bounds_.message_bytes);
-    if (!state_->used.take(deadline)) return Status::timed_out;
-    state_->lock.take();
+    if (!state_->used.acquire(deadline)) return Status::timed_out;
+    state_->lock.acquire();
     const std::byte* const from = slot(state_->first);
     Length length;
     std::memcpy(&length, from, sizeof length);
     message.resize(length);
     if (length != 0) std::memcpy(message.data(), from + sizeof length, length);
     state_->first = after(state_->first);
-    state_->lock.give();
-    state_->free.give();
+    state_->lock.release();
+    state_->free.release();
     return Status::ok;
   }
 

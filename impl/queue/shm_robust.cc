@@ -21,7 +21,7 @@
 #include "impl/os/stream.h"
 #include "impl/queue/backend.h"
 #include "impl/sync/event_count.h"
-#include "impl/sync/robust_mutex.h"
+#include "impl/sync/process_mutex.h"
 
 namespace ipc {
 namespace {

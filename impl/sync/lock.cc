@@ -1,36 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "impl/sync/lock.h"
 
-#include <unistd.h>
-
 #include "impl/os/error.h"
-#include "impl/os/per_process.h"
 
 namespace ipc {
-namespace {
-
-// gettid is a system call.
-std::int32_t this_thread() {
-  thread_local std::int32_t thread = 0;
-  thread_local std::uint64_t generation = 0;
-  if (thread == 0 || generation != fork_generation()) {
-    thread = gettid();
-    generation = fork_generation();
-  }
-  return thread;
-}
-
-}  // namespace
-
 bool LockBase::is_mine() const {
   // Written by the holder: equal to this thread only if this thread wrote it.
-  return state_->thread.load(std::memory_order_relaxed) == this_thread() &&
+  return state_->thread.load(std::memory_order_relaxed) == Owner::thread() &&
          state_->word.owner() == Owner::here();
 }
 
 bool LockBase::acquire_once(Deadline deadline) {
   if (!state_->word.acquire(deadline)) return false;
-  state_->thread.store(this_thread(), std::memory_order_relaxed);
+  state_->thread.store(Owner::thread(), std::memory_order_relaxed);
   state_->depth = 1;
   return true;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "impl/sync/owner.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cerrno>
 #include <mutex>
@@ -73,7 +75,27 @@ PerProcess<Self>& selves = *new PerProcess<Self>;
 
 void Owner::prepare() { table(); }
 
-std::uint32_t Owner::here() { return selves.get().number(); }
+std::atomic<std::uint32_t> Owner::known_{kNobody};
+
+std::uint32_t Owner::join() {
+  static const int forgets = pthread_atfork(nullptr, nullptr, [] {
+    known_.store(kNobody, std::memory_order_relaxed);  // the child has one thread
+  });
+  static_cast<void>(forgets);
+  const std::uint32_t number = selves.get().number();
+  known_.store(number, std::memory_order_relaxed);
+  return number;
+}
+
+std::int32_t Owner::thread() {
+  thread_local std::int32_t thread = 0;
+  thread_local std::uint64_t generation = 0;
+  if (thread == 0 || generation != fork_generation()) {
+    thread = gettid();
+    generation = fork_generation();
+  }
+  return thread;
+}
 
 bool Owner::is_alive(std::uint32_t owner) {
   const Place& place = table().places[owner % kPlaces];

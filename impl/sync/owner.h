@@ -4,6 +4,7 @@
 // process is known to those that share an object with it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace ipc {
@@ -21,11 +22,22 @@ class Owner {
   // which stands for it in the kernel's books (presence.h). Throws std::system_error when there are
   // 4095 processes already, or this one takes part in 2000 rings. REQUIRES: prepare() was called in
   // it or in an ancestor.
-  static std::uint32_t here();
+  static std::uint32_t here() {
+    const std::uint32_t known = known_.load(std::memory_order_relaxed);
+    return known != kNobody ? known : join();
+  }
+
+  // The kernel's number of this thread, without a system call but for the first.
+  static std::int32_t thread();
 
   // That process has not ended. Numbers are not given again soon: after 2^18 processes at one place
   // of the table.
   static bool is_alive(std::uint32_t owner);
+
+ private:
+  static std::uint32_t join();
+
+  static std::atomic<std::uint32_t> known_;  // this process's number; a fork forgets it
 };
 
 }  // namespace ipc

@@ -20,6 +20,9 @@ STEADY = 8  # a batch of a stream has so many times what can wait in the transpo
 STEADY_SECONDS = 0.1  # ... or takes so long
 QUEUE_ITEMS = 16  # what a queue is asked for at least
 CPYTHON = "bench_cpython"  # its sides are never compared with those of the C++ programs
+# The questions that move messages from one process to another, which can be compared.
+TRANSFERS = {"pipe_latency", "pipe_throughput", "queue_latency", "queue_throughput", "array_handoff"}
+SHARES = ("producers", "consumers", "processes")  # a batch must be divisible by how many there are
 
 
 class PlanError(Exception):
@@ -137,18 +140,20 @@ class Calibration:
 def comparison_group(entry: Listed) -> tuple[Any, ...]:
     """Equal for series that are compared: same language, metric and keys, whatever the family and the backend.
 
-    A pipe counts as one producer and one consumer. Floors and `null` compare with nothing.
+    A pipe counts as one producer and one consumer. Floors and `null` compare with nothing, and what moves no messages
+    from one process to another only with the same question.
     """
     series = entry.series
     if entry.metric == "floor" or series.backend == "null":
         return (series.name,)
     keys = {"producers": 1, "consumers": 1, **series.keys}
-    return (entry.program == CPYTHON, entry.metric, *(keys.get(key) for key in KEYS))
+    asked = "" if series.question in TRANSFERS else series.question
+    return (entry.program == CPYTHON, asked, entry.metric, *(keys.get(key) for key in KEYS))
 
 
 def steady_messages(entry: Listed, ns_per_message: float, capacity: int) -> float:
     """The shortest batch that is a stream: what fits into the transport at once is sent before anybody receives."""
-    if entry.metric != "throughput":
+    if entry.metric != "throughput" or entry.series.question not in TRANSFERS:
         return 0
     least = QUEUE_ITEMS if entry.series.question.startswith("queue") else 1
     waiting = max(capacity // int(entry.series.keys["bytes"]), least)
@@ -176,7 +181,7 @@ def assign_messages(
         costs = [calibrations[entry.series.name].ns_per_message for entry in members]
         count = run_seconds * 1e9 / batches / max(costs)
         count = max(count, min(batch_ms * 1e6 / min(costs), SLOW_FACTOR * count))
-        shares = [int(m.series.keys.get(k, 1)) for m in members for k in ("producers", "consumers")]
+        shares = [int(m.series.keys.get(k, 1)) for m in members for k in SHARES]
         step = math.lcm(*shares)
         for entry, cost in zip(members, costs):
             enough = max(count, steady_messages(entry, cost, capacity))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "impl/sync/robust_mutex.h"
+#include "impl/sync/process_mutex.h"
 
 #include "impl/os/error.h"
 
@@ -25,17 +25,17 @@ int clock_lock(pthread_mutex_t* mutex, const timespec& until) {
 
 }  // namespace
 
-RobustMutex::RobustMutex() {
+ProcessMutex::ProcessMutex(int robustness) {
   pthread_mutexattr_t attributes;
   pthread_mutexattr_init(&attributes);
   pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  pthread_mutexattr_setrobust(&attributes, robustness);
   errno = pthread_mutex_init(&mutex_, &attributes);
   pthread_mutexattr_destroy(&attributes);
-  if (errno != 0) throw_errno("pthread_mutex_init (process-shared, robust)");
+  if (errno != 0) throw_errno("pthread_mutex_init (process-shared)");
 }
 
-RobustMutex::Taken RobustMutex::lock(Deadline deadline) {
+ProcessMutex::Taken ProcessMutex::lock(Deadline deadline) {
   int result;
   if (deadline.is_never()) {
     result = pthread_mutex_lock(&mutex_);
@@ -57,10 +57,10 @@ RobustMutex::Taken RobustMutex::lock(Deadline deadline) {
       return Taken::owner_died;
     default:
       errno = result;
-      throw_errno("pthread_mutex_lock (robust)");
+      throw_errno("pthread_mutex_lock (process-shared)");
   }
 }
 
-void RobustMutex::unlock() { pthread_mutex_unlock(&mutex_); }
+void ProcessMutex::unlock() { pthread_mutex_unlock(&mutex_); }
 
 }  // namespace ipc

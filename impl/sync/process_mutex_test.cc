@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "impl/sync/robust_mutex.h"
+#include "impl/sync/process_mutex.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
