@@ -57,9 +57,7 @@ def measure(
         except OSError as error:
             raise SeriesFailed(f"cannot be set up: {error}") from None
         if messages is None:
-            messages = max(
-                calibrate(peers), series.producers, series.consumers, series.processes
-            )
+            messages = max(calibrate(peers), series.producers, series.consumers, series.processes)
         peers.batch(messages)
         result = Result(messages, batches, backend.capacity_bytes)
         for _ in range(batches):

@@ -54,7 +54,9 @@ class _OneValue(_Shared):
 class CpythonValue(_OneValue):
     name = "cpython_value"
     summary = "CPython's Value('q'): with value.get_lock(): value.value += 1"
-    source = "multiprocessing.Value: a ctypes object in a mapped file, an RLock over a POSIX semaphore"
+    source = (
+        "multiprocessing.Value: a ctypes object in a mapped file, an RLock over a POSIX semaphore"
+    )
 
     def __init__(self, round_trip: bool, size: int, codec: str, capacity: int):
         from multiprocessing import Value
@@ -118,7 +120,9 @@ class _OneArray(_Shared):
 class CpythonArray(_OneArray):
     name = "cpython_array"
     summary = "CPython's Array('c'): array.raw = message; array.raw"
-    source = "multiprocessing.Array: a ctypes array in a mapped file, an RLock over a POSIX semaphore"
+    source = (
+        "multiprocessing.Array: a ctypes array in a mapped file, an RLock over a POSIX semaphore"
+    )
 
     def _make(self, size: int):
         from multiprocessing import Array

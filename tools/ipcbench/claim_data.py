@@ -83,19 +83,60 @@ class Claim:
         return self.at_least if self.margin is None else 1 + self.margin
 
 
+@dataclass(frozen=True)
+class FactVerdict:
+    """What tests show of a fact in one language. `tests` are their names, without parameters."""
+
+    language: str
+    said: str
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A claim that no number decides."""
+
+    id: str
+    sentence: str
+    source: str
+    verdicts: tuple[FactVerdict, ...]
+
+
 def load_claims(path: Path = CLAIMS) -> list[Claim]:
     """All claims in their order. Raises ClaimError that names the claim and what it lacks."""
+    document = _document(path)
+    confidence = document.get("confidence")
+    if not isinstance(confidence, float) or not 0 < confidence < 1:
+        raise ClaimError(f"{path}: confidence is {confidence!r}; it is a number between 0 and 1")
+    return [_claim(path, table, confidence) for table in document.get("claim", [])]
+
+
+def load_facts(path: Path = CLAIMS) -> list[Fact]:
+    """All facts in their order. Raises ClaimError."""
+    return [_fact(path, table) for table in _document(path).get("fact", [])]
+
+
+def _document(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ClaimError(f"{path}: {error}") from None
-    confidence = document.pop("confidence", None)
-    if not isinstance(confidence, float) or not 0 < confidence < 1:
-        raise ClaimError(f"{path}: confidence is {confidence!r}; it is a number between 0 and 1")
-    claims = document.pop("claim", [])
-    if document:
-        raise ClaimError(f"{path}: unknown {', '.join(document)}; there are confidence and claim")
-    return [_claim(path, table, confidence) for table in claims]
+    if unknown := set(document) - {"confidence", "claim", "fact"}:
+        raise ClaimError(
+            f"{path}: unknown {', '.join(sorted(unknown))}; there are confidence, claim and fact"
+        )
+    return document
+
+
+def _fact(path: Path, table: dict[str, Any]) -> Fact:
+    where = f"{path}: fact '{table.get('id', '(without an id)')}'"
+    verdicts = [
+        _table(FactVerdict, where, {"said" if k == "is" else k: v for k, v in verdict.items()})
+        for verdict in table.pop("verdict", [])
+    ]
+    if not verdicts or not all(verdict.tests for verdict in verdicts):
+        raise ClaimError(f"{where} needs verdicts, each with the tests that show it")
+    return _table(Fact, where, {**table, "verdicts": tuple(verdicts)})
 
 
 def _claim(path: Path, table: dict[str, Any], confidence: float) -> Claim:

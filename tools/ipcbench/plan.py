@@ -21,7 +21,13 @@ STEADY_SECONDS = 0.1  # ... or takes so long
 QUEUE_ITEMS = 16  # what a queue is asked for at least
 CPYTHON = "bench_cpython"  # its sides are never compared with those of the C++ programs
 # The questions that move messages from one process to another, which can be compared.
-TRANSFERS = {"pipe_latency", "pipe_throughput", "queue_latency", "queue_throughput", "array_handoff"}
+TRANSFERS = {
+    "pipe_latency",
+    "pipe_throughput",
+    "queue_latency",
+    "queue_throughput",
+    "array_handoff",
+}
 SHARES = ("producers", "consumers", "processes")  # a batch must be divisible by how many there are
 
 

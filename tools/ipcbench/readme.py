@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import claims, quality
+from .claim_data import load_facts
 from .rundir import RunDir, write_text
 from .tables import bytes_text, digits, interval_text
 from .verdict_page import machine_text, table
@@ -306,6 +307,16 @@ def verdict(run: RunDir) -> str:
     return "\n".join(out) + "\n"
 
 
+def facts() -> str:
+    """What is said and decided by trying it. Raises ClaimError."""
+    rows = [
+        [fact.id, fact.sentence, verdict.language, verdict.said]
+        for fact in load_facts()
+        for verdict in fact.verdicts
+    ]
+    return table(["", "said", "of", "verdict"], rows) + "\n"
+
+
 def backends(listed: Sequence[Mapping[str, Any]]) -> str:
     """What the backends promise, as the programs list it."""
     head = ["backend", "family", "how", "wait class", "longest message", "capacity in", "order"]
@@ -326,9 +337,52 @@ def backends(listed: Sequence[Mapping[str, Any]]) -> str:
             backend["needs"],
         ]
         for backend in sorted(listed, key=lambda b: (b["family"], b["name"]))
+        if backend["family"] in ("pipe", "queue")
     ]
     shown = [i for i, _ in enumerate(head) if any(line[i] for line in lines)]
     return table([head[i] for i in shown], [[line[i] for i in shown] for line in lines]) + "\n"
+
+
+def shared(listed: Sequence[Mapping[str, Any]]) -> str:
+    """The memories and the locks of shared values, and CPython's, as the programs list them."""
+    of = {
+        family: sorted(
+            (b for b in listed if b["family"] == family), key=lambda backend: backend["name"]
+        )
+        for family in ("memory", "lock", "shared")
+    }
+    memories = table(
+        ["memory", "how", "left by a crash", "needs"],
+        [[f"`{b['name']}`", b["summary"], b["leftovers"], b["needs"]] for b in of["memory"]],
+    )
+    head = ["lock", "how", "kind", "value", "killed: holding / waiting", "in words"]
+    locks = table(
+        head + ["left by a crash", "needs"],
+        [
+            [
+                f"`{b['name']}`",
+                b["summary"],
+                _lock_kind(b),
+                _longest(b),
+                f"{b['killed']['sending']} / {b['killed']['receiving']}" if b["exclusive"] else "",
+                b["on_kill"],
+                b["leftovers"],
+                b["needs"],
+            ]
+            for b in of["lock"]
+        ],
+    )
+    python = table(
+        ["CPython's", "how", "in words"],
+        [[f"`{b['name']}`", b["summary"], b["on_kill"]] for b in of["shared"]],
+    )
+    return f"{memories}\n\n{locks}\n\n{python}\n"
+
+
+def _lock_kind(lock: Mapping[str, Any]) -> str:
+    if lock["exclusive"]:
+        return "excludes writers" if lock["reads_alone"] else "excludes all others"
+    return "atomic operations" if lock["exchanging"] else "none"
 
 
 def _killed(backend: Mapping[str, Any]) -> str:
@@ -378,13 +432,16 @@ def figures(run: RunDir) -> str:
 
 
 BACKENDS = "backends"
+SHARED = "shared"  # memories and locks
 PARTS: dict[str, Callable[[RunDir], str]] = {
     "fastest": fastest,
     "many-core": many_core,
     "headline": headline,
     "verdict": verdict,
     "targets": targets,
+    "facts": lambda _: facts(),
     BACKENDS: lambda _: "",  # of no run: see update
+    SHARED: lambda _: "",
     "quality": measurement,
     "figures": figures,
 }
@@ -432,8 +489,8 @@ def update(root: Path, check: bool, listed: Sequence[Mapping[str, Any]]) -> list
     old = path.read_text(encoding="utf-8")
     wanted = names(old)
     run = reference_run(root)
-    bodies = {name: PARTS[name](run) for name in dict.fromkeys(wanted) if name != BACKENDS}
-    new = rewrite(old, bodies | {BACKENDS: backends(listed)})
+    bodies = {name: PARTS[name](run) for name in dict.fromkeys(wanted)}
+    new = rewrite(old, bodies | {BACKENDS: backends(listed), SHARED: shared(listed)})
     if new != old and not check:
         write_text(path, new)
     return list(difference(old, new))

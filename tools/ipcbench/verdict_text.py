@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .claim_data import Fact
 from .series import PLACEMENTS
 from .tables import bytes_text, digits
 from .verdict import (
@@ -53,6 +54,17 @@ def sentence(verdict: Verdict) -> str:
         agree = sum(r.low is not None and r.low <= 1 <= r.high for r in ratios)
         text += f"; the interval contains 1 in {agree}"
     return text
+
+
+def render_facts(facts: Sequence[Fact]) -> RenderableType:
+    """What is decided by trying it, for a terminal."""
+    table = Table(box=box.SIMPLE, title="Decided by trying it (tools/test)", title_justify="left")
+    for name in ("", "said", "of", "verdict"):
+        table.add_column(name)
+    for fact in facts:
+        for verdict in fact.verdicts:
+            table.add_row(fact.id, fact.sentence, verdict.language, verdict.said)
+    return table
 
 
 def answer(verdict: Verdict) -> str:
