@@ -154,7 +154,7 @@ def hold_back(send, message, number):
     hold_back.held = message
 
 
-ALL = pytest.mark.parametrize("base", BACKENDS.values(), ids=BACKENDS)
+ALL = pytest.mark.parametrize("base", TRANSPORTS, ids=lambda each: each.name)
 
 
 @ALL

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Several processes that send by the same end of a pipe (claims C03 and C14): under a lock nothing is
-// mixed, whatever carries it; without one, nothing that goes into one packet where the kernel keeps
-// packets apart.
+// Several processes that send by the same end of a pipe (claims C03 and C14): under a lock nothing
+// is mixed, whatever carries it; without one, nothing that goes into one packet where the kernel
+// keeps packets apart.
 #include <gtest/gtest.h>
 
 #include <list>

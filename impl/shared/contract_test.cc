@@ -254,7 +254,7 @@ void check_stated_kills(const SharedPair& pair, Peers peers) {
 // Killed at any moment of its changes: they are lost at most, and nobody else's.
 void check_killed_at_any_time(const SharedPair& pair, Peers peers) {
   std::mt19937 random(std::random_device{}());
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 16; ++round) {
     Subject subject(pair);
     const Shared<std::atomic<std::int64_t>> by_victim{0};
     Signal begun;

@@ -14,10 +14,10 @@ class InPlaceValue {
   explicit InPlaceValue(const Guarded& guarded) : value_(guarded.value) {}
 
   void read(std::size_t offset, std::span<std::byte> to) const {
-    std::memcpy(to.data(), value_ + offset, to.size());
+    if (!to.empty()) std::memcpy(to.data(), value_ + offset, to.size());
   }
   void write(std::size_t offset, std::span<const std::byte> from) {
-    std::memcpy(value_ + offset, from.data(), from.size());
+    if (!from.empty()) std::memcpy(value_ + offset, from.data(), from.size());
   }
 
  private:

@@ -426,13 +426,14 @@ def test_an_empty_folder_is_no_run_folder(tmp_path):
 
 
 def test_the_claims_of_the_project_are_complete():
-    c29, aa, named, *targets = load_claims()
+    c29, c05, aa, named, *targets = load_claims()
     assert [(c29.id, c29.sentence, c29.margin)] == [("C29", "Pipe outperforms Queue", 0.05)]
     assert {pair.language for pair in c29.pairs} == {"CPython", "C++"}
     assert {(metric.column, metric.better) for metric in c29.metrics} == {
         ("p50_ns", "lower"),
         ("messages_per_second", "higher"),
     }
+    assert c05.id == "C05" and {pair.language for pair in c05.pairs} == {"CPython", "C++"}
     assert aa.same and not aa.pairs
     assert named.same and len(named.pairs) == 2
     assert [t.id for t in targets] == [f"T{i}" for i in range(1, len(targets) + 1)]

@@ -309,12 +309,11 @@ def verdict(run: RunDir) -> str:
 
 def facts() -> str:
     """What is said and decided by trying it. Raises ClaimError."""
-    rows = [
-        [fact.id, fact.sentence, verdict.language, verdict.said]
-        for fact in load_facts()
-        for verdict in fact.verdicts
-    ]
-    return table(["", "said", "of", "verdict"], rows) + "\n"
+    rows = []
+    for fact in load_facts():
+        said = {verdict.language: verdict.said for verdict in fact.verdicts}
+        rows.append([fact.id, fact.sentence, said.get("CPython", ""), said.get("C++", "")])
+    return table(["", "said", "CPython", "C++"], rows) + "\n"
 
 
 def backends(listed: Sequence[Mapping[str, Any]]) -> str:

@@ -217,7 +217,9 @@ def test_every_part_has_a_name_that_the_readme_may_use():
             "headline",
             "verdict",
             "targets",
+            "facts",
             "backends",
+            "shared",
             "quality",
             "figures",
         )
