@@ -5,8 +5,8 @@
 //   process 0  holds ----release          waits ----holds
 //   process 1  waits -----------holds ----release           a message is one take-over
 //
-// The holder waits until the other is about to wait, so nobody finds the lock free
-// (take_over_loop).
+// The holder keeps it until the other is about to wait (take_over_loop). On one CPU that one sleeps
+// by then; across CPUs it may still be on its way, and be let in without having slept.
 #include "bench/harness/shared_peers.h"
 
 namespace ipc::bench {

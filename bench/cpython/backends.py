@@ -45,7 +45,6 @@ class Backend:
     needs = "Linux"
     transports = True
     codecs: tuple[str, ...] = ("pickle",)
-    exclusive = exchanging = reads_alone = False  # of locks, which these are not listed as
     processes = ANY_NUMBER  # that may change a shared value at the same time
     helper_name = ""  # of the process that works for the peers, watched and billed with them
     helper = None  # that process

@@ -139,9 +139,9 @@ def select(expression: re.Pattern | None) -> list[Series]:
     if not chosen:
         asked = [
             f"  {question}/{backend.name}/"
-            for question, (family, _) in QUESTIONS.items()
+            for question, (use, _) in QUESTIONS.items()
             for backend in BACKENDS.values()
-            if backend.family == family
+            if backend.use == use
         ]
         raise UsageError(
             f"no series matches --benchmark_filter={expression.pattern}; valid names begin with\n"

@@ -141,7 +141,7 @@ def test_a_server_that_is_killed_is_the_reason_though_all_peers_have_ended_befor
         def open(self, role):
             def cut_off(*message):
                 if role == "producer":
-                    subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -KILL {self.helper.pid}"])
+                    subprocess.Popen(["sh", "-c", f"sleep 0.1; kill -KILL {self.helper.pid}"])
                 raise ConnectionResetError(104, "Connection reset by peer")
 
             return (cut_off, None) if role == "producer" else (None, cut_off)

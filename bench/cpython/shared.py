@@ -24,6 +24,7 @@ class _Shared(Backend):
     survives_kill = False
     on_kill = "a killed holder leaves the lock taken: all others wait for ever"
     needs = "Linux, /dev/shm"
+    semaphores = True
 
     def open(self, role: str) -> Ends:
         return self.work, None
@@ -37,7 +38,7 @@ class _Shared(Backend):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        if os.access("/dev/shm", os.W_OK):
+        if not cls.semaphores or os.access("/dev/shm", os.W_OK):
             return None
         return "its semaphores need a writable /dev/shm"
 
@@ -74,6 +75,7 @@ class CpythonValue(_OneValue):
 
 
 class CpythonRawValue(_OneValue):
+    semaphores = False
     name = "cpython_raw_value"
     summary = "CPython's RawValue('q'): value.value += 1, without a lock"
     source = "multiprocessing.RawValue: a ctypes object in a mapped file"
@@ -131,6 +133,7 @@ class CpythonArray(_OneArray):
 
 
 class CpythonRawArray(_OneArray):
+    semaphores = False
     name = "cpython_raw_array"
     summary = "CPython's RawArray('c'): array.raw = message; array.raw"
     source = "multiprocessing.RawArray: a ctypes array in a mapped file"
@@ -184,13 +187,14 @@ class _OneLock(_Shared):
         self._lock = self._make()
         self._taken = RawValue("q", 0)  # by its holders: how often, in all
         self._waiting = RawValue("q", 0)  # before an acquire: how often, in all
+        self._inside = RawValue("b", 0)  # who has it now
 
     def _make(self):
         raise NotImplementedError
 
     def work(self, index: int, workers: int, messages: int, first: int) -> tuple[int, int]:
         """As take_over_loop of impl/shared/loops.h: each turn is one worker's, in turn."""
-        lock, taken, waiting = self._lock, self._taken, self._waiting
+        lock, taken, waiting, inside = self._lock, self._taken, self._waiting, self._inside
         last = first + messages
         begin = monotonic_ns()
         for turn in range(first + (index - first) % 2, last, 2):
@@ -198,10 +202,12 @@ class _OneLock(_Shared):
                 os.sched_yield()
             waiting.value = turn + 1
             lock.acquire()
-            alone = taken.value == turn
+            alone = not inside.value
+            inside.value = 1
             taken.value = turn + 1
             while turn + 1 < last and waiting.value < turn + 2:
                 os.sched_yield()
+            inside.value = 0
             lock.release()
             if not alone:
                 raise loops.Mismatch(f"two held the lock at turn {turn}")

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Shared values, arrays and locks that do not do what they should are found out."""
 
-import ctypes
 import multiprocessing
 
 import pytest
 
 import shared
-from loops import Mismatch
 from measure import measure
 from peers import SeriesFailed
 from questions import Series, all_series
@@ -75,29 +73,10 @@ class Open(shared.CpythonLock):
 
 
 def test_a_lock_that_lets_two_in_is_found():
-    work = Open(False, 0, "", 0).work
-    with pytest.raises(Mismatch, match="two held the lock at turn 2"):
-        lock = Open(False, 0, "", 0)
-        lock._taken = Counter(lock._taken)
-        lock.work(0, 2, 1, 2)
-    assert work(0, 2, 1, 0)[0] > 0
-
-
-class Counter:
-    """Says that it is one more from the second time on that it is asked."""
-
-    def __init__(self, number):
-        self._number = ctypes.c_longlong(2)
-        self._asked = 0
-
-    @property
-    def value(self):
-        self._asked += 1
-        return self._number.value + (self._asked > 1)
-
-    @value.setter
-    def value(self, number):
-        self._number.value = number
+    series = Series("lock_handoff", "cpython_lock", 0, "", "free", None, 2)
+    run(series, shared.CpythonLock)
+    with pytest.raises(SeriesFailed, match="two held the lock"):
+        run(series, Open)
 
 
 def test_a_raw_value_is_not_asked_of_several():

@@ -45,8 +45,25 @@ Result run(const std::string& program, const std::string& arguments) {
 constexpr const char* kOne =
     "'--benchmark_filter=^pipe_latency/os_pipe/bytes:64/placement:same$' --messages=50";
 
+TEST(BenchmarkProcesses, AnswerEveryQuestionAboutSharedValues) {
+  for (const char* series :
+       {"value_update/anonymous[+]futex/processes:2/placement:free",
+        "value_update/anonymous[+]atomic/processes:1/placement:same",
+        "value_read_mostly/anonymous[+]latch/bytes:64/processes:2/placement:same",
+        "array_copy/memfd[+]none/bytes:4096/placement:same",
+        "array_handoff/file[+]futex/bytes:64/placement:same",
+        "lock_handoff/anonymous[+]pthread_robust/processes:2/placement:same"}) {
+    const Result result =
+        run("bench_shared", "'--benchmark_filter=^" + std::string(series) +
+                                "$' --messages=200 --batches=2 --benchmark_format=json");
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_THAT(result.output, HasSubstr("cpu_ns_per_message"));
+    EXPECT_THAT(result.output, Not(HasSubstr("error_occurred")));
+  }
+}
+
 TEST(BenchmarkProcesses, ListWhatTheyMeasure) {
-  for (const char* program : {"bench_pipe", "bench_queue", "bench_floor"}) {
+  for (const char* program : {"bench_pipe", "bench_queue", "bench_shared", "bench_floor"}) {
     const Result result = run(program, "--list");
     ASSERT_EQ(result.status, 0);
     const auto list = nlohmann::json::parse(result.output);

@@ -65,7 +65,7 @@ struct Helper {
 enum class Clock {
   first_role,  // round trips and floors: the first role's own window
   stream,      // from the start to the moment the last consumer has the last message
-  all,         // from the first role's start to the last one's end
+  all,         // from the moment when the first of all roles starts until the last one is done
 };
 
 struct TeamPlan {

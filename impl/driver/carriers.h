@@ -9,8 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "impl/codec/msgpack.h"
-#include "impl/codec/object.h"
+#include "impl/codec/encoding.h"
 #include "impl/driver/payload.h"
 #include "impl/os/buffer.h"
 #include "impl/os/deadline.h"

@@ -61,9 +61,9 @@ struct Traits {
   bool batches = false;
   bool in_place = false;
   // The same of a lock (shared/backend.h). Of memories and locks nothing but these, summary,
-  // source, on_kill, leftovers, needs and available counts; of locks also max_message, the longest
-  // value, survives_kill, and killed: while it holds the lock (sending) or waits for it
-  // (receiving).
+  // source, on_kill, leftovers, needs and available counts; of locks also wait_class, max_message,
+  // the longest value, transports (false: guards nothing), survives_kill, and killed: while it
+  // holds the lock (sending) or waits for it (receiving).
   bool exclusive = false;
   bool exchanging = false;
   bool reads_alone = false;

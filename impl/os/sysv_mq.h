@@ -30,7 +30,7 @@ class SysvMq {
 
   static constexpr const char* kLeftovers =
       "the queue and a page, if the last process that has it ends without destroying it; removed "
-      "when the same user makes the next one";
+      "when the same user makes the next one, but for one killed while it is being made";
   static std::size_t max_message();  // bytes, kernel.msgmax
   static std::optional<std::string> why_unavailable();
 

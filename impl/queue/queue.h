@@ -13,18 +13,19 @@
 // although all producers are gone, so send a marker to each consumer.
 //
 // maxsize counts items put and not yet taken, over all processes, wherever they are; 0 or less:
-// 2^31-1. A put waits for a slot, with pipe_feeder (the default) for nothing else: what the pipe
-// does not hold waits in the memory of the process that put it, and its feeder thread writes it.
-// The others make it wait for space as well, shm_robust being the fastest that survives any kill
-// and takes messages of any size. An item is encoded in put, which throws ValueError when it cannot
-// be; in Python that is seen later, by nobody.
+// 2^31-1. A put waits for a slot, with shm_feeder (the default) and pipe_feeder for nothing else:
+// what they do not hold waits in the memory of the process that put it, and its feeder thread sends
+// it. The others make it wait for space as well. An item is encoded in put, which throws ValueError
+// when it cannot be; in Python that is seen later, by nobody.
 //
-// With pipe_feeder an item is there some time after its put: empty() may be true and get_nowait()
-// throw Empty although qsize() is 1. put and get that must not wait also fail while
-// another process just writes or reads.
+// What waits for a feeder is there some time after its put: empty() may be true and get_nowait()
+// throw Empty although qsize() is 1. With pipe_feeder that is every item; with shm_feeder one of
+// more than 32 KiB, what does not fit into 64 KiB, and what comes behind. put and get that must not
+// wait also fail while another process just writes or reads.
 //
 // Killed users: one killed while it waits disturbs nobody. One killed within a put or a get can
-// cost a slot, and with pipe_feeder what it had put and its feeder had not written is lost.
+// cost a slot, and what it had put and its feeder had not sent is lost; the slots of that stay
+// taken.
 //
 // Ownership: each process closes the queue for itself. The destructor, and the end of an
 // ipc::Process, wait until what this process has put has left it; if nobody reads that may be for
@@ -44,7 +45,7 @@ namespace ipc {
 template <class T = Object>
 class Queue {
  public:
-  explicit Queue(std::int64_t maxsize = 0, std::string_view backend = "pipe_feeder")
+  explicit Queue(std::int64_t maxsize = 0, std::string_view backend = "shm_feeder")
       : Queue(maxsize, backend, Tasks::uncounted) {}
 
   // Without block it does as much as can be done at once, whatever the timeout. Throws Full;
@@ -90,7 +91,7 @@ class Queue {
 template <class T = Object>
 class JoinableQueue : public Queue<T> {
  public:
-  explicit JoinableQueue(std::int64_t maxsize = 0, std::string_view backend = "pipe_feeder")
+  explicit JoinableQueue(std::int64_t maxsize = 0, std::string_view backend = "shm_feeder")
       : Queue<T>(maxsize, backend, Tasks::counted) {}
 
   // One item less is unfinished; any process or thread may say so. Throws ValueError when none is.

@@ -1,305 +1,40 @@
 // SPDX-License-Identifier: MIT
-// shm_robust: a ring of messages in shared memory under two robust mutexes, one for those who send
-// and one for those who receive; the kernel hands the mutex of a killed one to the next. A message
-// is there when one word is written, so what a killed one leaves is whole. Messages of over half
-// the ring stream through it in pieces, under the mutex; of those the next one drops the rest.
-// Kernel objects: a sealed memory and an anonymous mapping. Wait class: block. Source:
-// pthread_mutexattr_setrobust(3), futex(2). Limit: a message in pieces is lost with who sends or
-// receives it; where less than a quarter of the ring is freed, who waits for it may see it 50 ms
-// late.
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstdint>
-#include <cstring>
+// shm_robust: a ring of messages in shared memory under robust mutexes (robust_ring.h): who is
+// killed, wherever, costs at most its own message. Kernel objects: a sealed memory and an anonymous
+// mapping. Wait class: block. Source: pthread_mutexattr_setrobust(3), futex(2). Limit: a message of
+// over half the ring is lost with who sends or receives it.
 #include <memory>
-#include <optional>
 
 #include "impl/driver/untimed.h"
-#include "impl/os/mapping.h"
-#include "impl/os/ring_memory.h"
-#include "impl/os/stream.h"
 #include "impl/queue/backend.h"
-#include "impl/sync/event_count.h"
-#include "impl/sync/process_mutex.h"
+#include "impl/queue/robust_ring.h"
 
 namespace ipc {
 namespace {
-
-constexpr std::size_t kApart = 128;  // neighbouring lines are fetched in pairs
-
-// The word before each piece of a message.
-struct Header {
-  enum Kind : std::uint64_t {
-    first,    // of a message
-    further,  // pieces of it
-    aborted,  // and no piece follows: the sender was killed
-  };
-
-  std::uint64_t piece;    // bytes that follow
-  std::uint64_t message;  // bytes of it all
-  Kind kind;
-
-  std::uint64_t word() const { return message << 32 | piece << 2 | kind; }
-  static Header of(std::uint64_t word) {
-    return {(word & 0xffffffff) >> 2, word >> 32, static_cast<Kind>(word & 3)};
-  }
-};
-constexpr std::size_t kHeader = sizeof(std::uint64_t);
-constexpr std::size_t kMostWhole = 0x1fffffff;  // of a piece, whose length has 30 bits
-
-constexpr std::size_t frame(std::size_t bytes) {
-  return kHeader + (bytes + kHeader - 1) / kHeader * kHeader;
-}
-
-// Held until the end of the scope, if it was taken.
-class Turn {
- public:
-  Turn(RobustMutex& mutex, Deadline deadline) : mutex_(mutex), taken_(mutex.lock(deadline)) {}
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() {
-    if (*this) mutex_.unlock();
-  }
-  explicit operator bool() const { return taken_ != RobustMutex::Taken::timed_out; }
-
- private:
-  RobustMutex& mutex_;
-  const RobustMutex::Taken taken_;
-};
 
 class ShmRobust {
  public:
   class End : public Untimed<End> {
    public:
-    explicit End(ShmRobust& queue) : queue_(queue) {}
+    explicit End(RobustRing& ring) : ring_(ring) {}
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
-      return queue_.send(message, deadline);
+      return ring_.send(message, deadline);
     }
     Status receive_until(Buffer& message, Deadline deadline) {
-      return queue_.receive(message, deadline);
+      return ring_.receive(message, deadline);
     }
-    Status ready(Deadline deadline) {
-      return queue_.wait_for_message(deadline) ? Status::ok : Status::timed_out;
-    }
+    Status ready(Deadline deadline) { return ring_.ready(deadline); }
 
    private:
-    ShmRobust& queue_;
+    RobustRing& ring_;
   };
 
   explicit ShmRobust(const QueueOptions& options) : ring_(options.capacity_bytes) {}
-  std::unique_ptr<End> open() { return std::make_unique<End>(*this); }
-  std::size_t capacity_bytes() const { return ring_.size(); }
+  std::unique_ptr<End> open() { return std::make_unique<End>(ring_); }
+  std::size_t capacity_bytes() const { return ring_.capacity_bytes(); }
 
  private:
-  // Places in the ring are counted from the first byte ever sent. `sent` and `received` are written
-  // by the holder of the mutex beside them; seq_cst, as event_count.h wants it, which also orders
-  // the bytes.
-  struct State {
-    alignas(kApart) RobustMutex sending;
-    bool in_pieces = false;  // a message is being sent, and not all of it is there
-    std::atomic<std::uint64_t> sent{0};
-    alignas(kApart) RobustMutex receiving;
-    std::atomic<std::uint64_t> received{0};
-    // Each for those outside of the mutex, and for the one that holds it in mid-message.
-    alignas(kApart) EventCount message_came;
-    EventCount piece_came;
-    alignas(kApart) EventCount room_came;
-    EventCount piece_room_came;
-  };
-
-  // Who must not wait gives others the time to copy, for a queue is not full because of them.
-  static constexpr std::chrono::milliseconds kTurnAtLeast{1};
-  // So often others may be faster, then who waits for room does so in its turn.
-  static constexpr int kPatience = 16;
-  // How often a receiver looks whether somebody still sends the rest of its message.
-  static constexpr std::chrono::milliseconds kLook{50};
-
-  static Deadline for_turn(Deadline deadline) {
-    if (deadline.is_never()) return deadline;
-    const Deadline least = Deadline::after(kTurnAtLeast);
-    return deadline.ns() < least.ns() ? least : deadline;
-  }
-
-  std::size_t capacity() const { return ring_.size(); }
-  std::byte* at(std::uint64_t place) const {
-    return ring_.address() + (place & (capacity() - kHeader));
-  }
-
-  // What can be sent at once.
-  std::size_t room() const { return state_->received.load() + capacity() - state_->sent.load(); }
-  bool wait_for_room(EventCount& event, std::size_t bytes, Deadline deadline) {
-    return event.wait([&] { return room() >= bytes; }, deadline);
-  }
-  bool has_message() const { return state_->sent.load() != state_->received.load(); }
-  bool wait_for_message(Deadline deadline) {
-    return state_->message_came.wait([this] { return has_message(); }, deadline);
-  }
-  // A wake-up that was not used is for the next who sleeps.
-  void pass_on_message() {
-    if (has_message()) state_->message_came.notify_one();
-  }
-  void pass_on_room() {
-    if (room() >= capacity() / 4) state_->room_came.notify_one();
-  }
-
-  // REQUIRES: the turn to send, and room.
-  void put(const Header& header, const std::byte* bytes) {
-    const std::uint64_t place = state_->sent.load(std::memory_order_relaxed);
-    const std::uint64_t word = header.word();
-    std::memcpy(at(place), &word, sizeof word);
-    if (bytes != nullptr) std::memcpy(at(place) + kHeader, bytes, header.piece);
-    state_->sent.store(place + frame(header.piece));
-  }
-
-  Status send(std::span<const std::byte> message, Deadline deadline) {
-    if (message.size() > kMaxFrame) return Status::too_big;
-    const bool whole = message.size() <= kMostWhole && frame(message.size()) <= capacity() / 2;
-    const Status status = whole ? send_whole(message, deadline) : send_pieces(message, deadline);
-    pass_on_room();
-    return status;
-  }
-
-  // Takes the turn to send when there is so much room, and calls `put_it`.
-  template <class Put>
-  Status in_turn(std::size_t bytes, Deadline deadline, const Put& put_it) {
-    for (int tries = 0;; ++tries) {
-      const bool insists = tries == kPatience;
-      if (!insists && !wait_for_room(state_->room_came, bytes, deadline)) return Status::timed_out;
-      const Turn turn(state_->sending, for_turn(deadline));
-      if (!turn) return Status::timed_out;
-      if (insists && !wait_for_room(state_->piece_room_came, bytes + kHeader, deadline)) {
-        return Status::timed_out;
-      }
-      if (state_->in_pieces && room() >= bytes) abort_pieces();
-      if (room() < bytes) continue;  // another was faster
-      put_it();
-      return Status::ok;
-    }
-  }
-
-  Status send_whole(std::span<const std::byte> message, Deadline deadline) {
-    const Status status = in_turn(frame(message.size()), deadline, [&] {
-      put({message.size(), message.size(), Header::first}, message.data());
-    });
-    if (status == Status::ok) tell_receivers();
-    return status;
-  }
-
-  Status send_pieces(std::span<const std::byte> message, Deadline deadline) {
-    const std::size_t length = message.size();
-    const std::size_t most = std::min(capacity() / 4, kMostWhole);
-    return in_turn(capacity() / 2, deadline, [&] {
-      state_->in_pieces = true;
-      for (Header::Kind kind = Header::first; !message.empty(); kind = Header::further) {
-        const auto piece = message.first(std::min(message.size(), most));
-        wait_for_room(state_->piece_room_came, frame(piece.size()), Deadline::never());
-        put({piece.size(), length, kind}, piece.data());
-        message = message.subspan(piece.size());
-        if (message.empty()) state_->in_pieces = false;
-        tell_receivers();
-      }
-    });
-  }
-
-  void tell_receivers() {
-    state_->message_came.notify_one();
-    state_->piece_came.notify_one();
-  }
-
-  // For one that was killed before it had sent all. REQUIRES: the turn to send, and room.
-  void abort_pieces() {
-    put({0, 0, Header::aborted}, nullptr);
-    state_->in_pieces = false;
-  }
-
-  // What is before `place` was read and may be overwritten. Who waits for room is woken for each
-  // quarter of the ring, and when it is empty, not for each message; it looks by itself meanwhile.
-  void release(std::uint64_t place) {
-    const std::uint64_t before = state_->received.load(std::memory_order_relaxed);
-    state_->received.store(place);
-    const std::size_t quarter = capacity() / 4;
-    if (before / quarter != place / quarter || !has_message()) {
-      state_->room_came.notify_one();
-      state_->piece_room_came.notify_one();
-    }
-  }
-
-  Status receive(Buffer& message, Deadline deadline) {
-    for (;;) {
-      if (!wait_for_message(deadline)) return Status::timed_out;
-      std::optional<Status> status;
-      {
-        const Turn turn(state_->receiving, for_turn(deadline));
-        if (!turn) status = Status::timed_out;
-        while (!status && has_message()) status = take(message);
-      }
-      if (!status) continue;  // another was faster
-      pass_on_message();
-      return *status;
-    }
-  }
-
-  Header next_header() const {
-    std::uint64_t word;
-    std::memcpy(&word, at(state_->received.load(std::memory_order_relaxed)), sizeof word);
-    return Header::of(word);
-  }
-  // The bytes behind the next header, if there can be so many.
-  const std::byte* next_bytes() const {
-    return at(state_->received.load(std::memory_order_relaxed)) + kHeader;
-  }
-  // Nothing that stands there is believed: somebody may have gone mad.
-  bool is_possible(const Header& header) const {
-    const std::uint64_t there = state_->sent.load() - state_->received.load();
-    return header.piece <= header.message && header.message <= kMaxFrame && there <= capacity() &&
-           frame(header.piece) <= there;
-  }
-  void skip(const Header& header) {
-    release(state_->received.load(std::memory_order_relaxed) + frame(header.piece));
-  }
-
-  // Takes the next message; nothing when it turns out to be one of which the sender or the receiver
-  // was killed. REQUIRES: the turn to receive, and a piece.
-  std::optional<Status> take(Buffer& message) {
-    Header header = next_header();
-    if (!is_possible(header)) return Status::corrupt;
-    if (header.kind != Header::first) {
-      skip(header);
-      return std::nullopt;
-    }
-    const std::uint64_t length = header.message;
-    message.resize(length);  // may throw: the message is still there then
-    for (std::size_t got = 0;;) {
-      if (header.piece != 0) std::memcpy(message.data() + got, next_bytes(), header.piece);
-      got += header.piece;
-      skip(header);
-      if (got == length) return Status::ok;
-      if (!wait_for_piece()) return std::nullopt;
-      header = next_header();
-      if (header.kind != Header::further) return std::nullopt;  // it was aborted
-      if (!is_possible(header) || header.message != length || header.piece > length - got ||
-          header.piece == 0) {
-        return Status::corrupt;
-      }
-    }
-  }
-
-  // False when nobody sends it any more.
-  bool wait_for_piece() {
-    const auto look = [this] { return has_message(); };
-    while (!state_->piece_came.wait(look, Deadline::after(kLook))) {
-      const Turn turn(state_->sending, Deadline::now());
-      if (!turn) continue;
-      if (has_message()) return true;
-      state_->in_pieces = false;
-      return false;
-    }
-    return true;
-  }
-
-  RingMemory ring_;
-  Shared<State> state_;
+  RobustRing ring_;
 };
 
 const RegisterQueue<ShmRobust> registered(

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "impl/shared/array.h"
 
+#include <limits>
+
 namespace ipc::detail {
 
 // As CPython's PySlice_AdjustIndices.
-Indices indices_of(const Slice& slice, std::int64_t size) {
+Indices indices_of(const Slice& given, std::int64_t size) {
+  Slice slice = given;
+  slice.step = std::max(slice.step, -std::numeric_limits<std::int64_t>::max());
   if (slice.step == 0) throw ValueError("the step of a slice cannot be 0");
   const bool forward = slice.step > 0;
   const std::int64_t before = forward ? 0 : -1;  // the lowest that a bound may be
@@ -27,11 +31,11 @@ std::int64_t checked_index(std::int64_t index, std::int64_t size) {
                    std::to_string(size));
 }
 
-std::size_t checked_size(std::int64_t size) {
-  if (size < 0) {
-    throw ValueError("an array has 0 elements or more, not " + std::to_string(size));
-  }
-  return static_cast<std::size_t>(size);
+std::size_t checked_size(std::int64_t size, std::size_t element) {
+  const auto most = static_cast<std::int64_t>(kAnySize / 4 / element);
+  if (size >= 0 && size <= most) return static_cast<std::size_t>(size);
+  throw ValueError("an array has 0 to " + std::to_string(most) + " elements of that size, not " +
+                   std::to_string(size));
 }
 
 }  // namespace ipc::detail

@@ -9,7 +9,8 @@
 //   ipc::Array<char> name("hello");              // text: name.value(), name.raw()
 //
 // The length never changes. One element, and one whole slice, is read or written in one period of
-// the lock; two accesses are two, and iteration is one for each element: hold the lock over them.
+// the lock; two accesses are two, and iteration is one for each element: hold the lock over them,
+// those who read as well. Without a lock each element is an access.
 // For the rest see value.h.
 #pragma once
 
@@ -43,7 +44,7 @@ struct Indices {
 };
 Indices indices_of(const Slice& slice, std::int64_t size);
 std::int64_t checked_index(std::int64_t index, std::int64_t size);
-std::size_t checked_size(std::int64_t size);
+std::size_t checked_size(std::int64_t size, std::size_t element);
 
 // What an array can be filled with: a text literal without its NUL.
 template <class T>
@@ -51,6 +52,8 @@ using Contents = std::conditional_t<std::same_as<T, char>, std::string_view, std
 
 template <SharedType T>
 class Elements {
+  static_assert(!std::same_as<T, bool>, "a vector of bool has no bytes; use char");
+
  public:
   class Element {
    public:
@@ -125,6 +128,11 @@ class Elements {
     }
     if (at.count == 0) return;
     if (at.step == 1) return guard_->write(sizeof(T) * lowest(at), std::as_bytes(elements));
+    if (!guard_->excludes()) {  // what is between them may be others' business
+      std::int64_t index = at.first;
+      for (const T& element : elements) set(std::exchange(index, index + at.step), element);
+      return;
+    }
     std::vector<T> all(covered_size(at));
     guard_->update(sizeof(T) * lowest(at), std::as_writable_bytes(std::span(all)),
                    [&](std::span<std::byte>) {
@@ -212,10 +220,10 @@ class RawArray : public detail::Elements<T> {
   using Base = detail::Elements<T>;
 
  public:
-  // So many zeros. Throws ValueError below 0.
+  // So many zeros. Throws ValueError below 0, and for more than can be addressed.
   explicit RawArray(std::int64_t size, const std::string& memory = "anonymous")
-      : Base(detail::checked_size(size),
-             std::make_shared<Guard>(sizeof(T) * detail::checked_size(size),
+      : Base(detail::checked_size(size, sizeof(T)),
+             std::make_shared<Guard>(sizeof(T) * detail::checked_size(size, sizeof(T)),
                                      SharedOptions{.memory = memory, .lock = "none"})) {}
   explicit RawArray(detail::Contents<T> elements, const std::string& memory = "anonymous")
       : RawArray(static_cast<std::int64_t>(elements.size()), memory) {
@@ -240,8 +248,8 @@ class Array : public detail::Elements<T> {
  public:
   // As RawArray's; also throws ValueError for an unknown name, and std::system_error.
   explicit Array(std::int64_t size, const SharedOptions& options = {})
-      : Base(detail::checked_size(size),
-             std::make_shared<Guard>(sizeof(T) * detail::checked_size(size), options)) {}
+      : Base(detail::checked_size(size, sizeof(T)),
+             std::make_shared<Guard>(sizeof(T) * detail::checked_size(size, sizeof(T)), options)) {}
   explicit Array(detail::Contents<T> elements, const SharedOptions& options = {})
       : Array(static_cast<std::int64_t>(elements.size()), options) {
     this->fill(elements);

@@ -103,7 +103,8 @@ concept LockBackend = std::constructible_from<L, const Guarded&> &&
 class AnyLock {
  public:
   virtual ~AnyLock() = default;
-  // ok or timed_out. Both: REQUIRES an exclusive lock.
+  // ok or timed_out; throws std::system_error when the kernel refuses. Both: REQUIRES an exclusive
+  // lock.
   virtual Status acquire(Deadline deadline) = 0;
   virtual void release() = 0;
   virtual void read(std::size_t offset, std::span<std::byte> to) = 0;

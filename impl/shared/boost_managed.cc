@@ -3,6 +3,8 @@
 // once. Kernel objects: a file in /dev/shm. Source: Boost.Interprocess, "Managed Memory Segments".
 // Limit: the segment's own books take room and are walked at each allocation; a process killed
 // between making and removing it leaves the name.
+#include <sys/statvfs.h>
+
 #include <boost/interprocess/managed_shared_memory.hpp>
 #include <cstring>
 
@@ -19,8 +21,14 @@ class BoostManaged {
  public:
   explicit BoostManaged(std::size_t bytes) {
     const std::string name = unique_name().substr(1);  // without the slash
+    struct statvfs space {};  // Boost only names a size: pages that are not there are a SIGBUS
+    if (statvfs("/dev/shm", &space) == 0 && space.f_bavail * space.f_bsize < bytes + kBooks) {
+      errno = ENOSPC;
+      throw_errno("managed_shared_memory of " + std::to_string(bytes) + " bytes");
+    }
     try {
-      segment_ = bi::managed_shared_memory(bi::create_only, name.c_str(), bytes + kBooks);
+      segment_ = bi::managed_shared_memory(bi::create_only, name.c_str(), bytes + kBooks, nullptr,
+                                           bi::permissions(0600));
       address_ = segment_.allocate_aligned(bytes, kCacheLine);
     } catch (const bi::interprocess_exception& error) {
       bi::shared_memory_object::remove(name.c_str());

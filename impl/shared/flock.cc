@@ -41,8 +41,9 @@ class Flock : public InPlaceValue {
                }) != Status::ok) {
       return Status::timed_out;
     }
+    std::unique_lock threads(here.mutex, std::adopt_lock);
     const Status status = lock_file(here, deadline);
-    if (status != Status::ok) here.mutex.unlock();
+    if (status == Status::ok) threads.release();
 #ifdef __SANITIZE_THREAD__  // what orders two processes that are threads there
     if (status == Status::ok) __tsan_acquire(this);
 #endif
@@ -67,12 +68,12 @@ class Flock : public InPlaceValue {
     if (!here.file) {
       const std::string path = "/proc/self/fd/" + std::to_string(file_.get());
       here.file = UniqueFd(open(path.c_str(), O_RDWR | O_CLOEXEC));
-      if (!here.file) return Status::system_error;
+      if (!here.file) throw_errno("open " + path);
     }
     const auto look = [&](int flags) {
       while (flock(here.file.get(), LOCK_EX | flags) != 0) {
         if (errno == EWOULDBLOCK) return Status::timed_out;
-        if (errno != EINTR) return Status::system_error;
+        if (errno != EINTR) throw_errno("flock");
       }
       return Status::ok;
     };

@@ -33,7 +33,9 @@ class SharedLock::Recursive final : public SharedLock::Any {
     std::uint32_t depth = 0;               // the holder's
   };
 
-  Recursive(AnyLock& lock, void* room) : lock_(lock), state_(*::new (room) State) {
+  // Keeps the lock and the memory that both are in: a copy may outlive the value.
+  Recursive(std::shared_ptr<AnyLock> lock, std::shared_ptr<AnyMemory> memory, void* room)
+      : lock_(std::move(lock)), memory_(std::move(memory)), state_(*::new (room) State) {
     Owner::prepare();
   }
 
@@ -44,11 +46,13 @@ class SharedLock::Recursive final : public SharedLock::Any {
       ++state_.depth;
       return true;
     }
-    if (lock_.acquire(deadline_of(block, timeout)) != Status::ok) return false;
+    if (lock_->acquire(deadline_of(block, timeout)) != Status::ok) return false;
     state_.holder.store(me, std::memory_order_relaxed);
     state_.depth = 1;
     return true;
   }
+
+  const void* identity() const override { return &state_; }
 
   void release() override {
     if (state_.holder.load(std::memory_order_relaxed) != self()) {
@@ -56,7 +60,7 @@ class SharedLock::Recursive final : public SharedLock::Any {
     }
     if (--state_.depth != 0) return;
     state_.holder.store(0, std::memory_order_relaxed);
-    lock_.release();
+    lock_->release();
   }
 
  private:
@@ -64,7 +68,8 @@ class SharedLock::Recursive final : public SharedLock::Any {
     return std::uint64_t{Owner::here()} << 32 | static_cast<std::uint32_t>(Owner::thread());
   }
 
-  AnyLock& lock_;
+  std::shared_ptr<AnyLock> lock_;
+  std::shared_ptr<AnyMemory> memory_;
   State& state_;
 };
 
@@ -80,7 +85,9 @@ void Guard::guard(std::byte* value, const SharedOptions& options, std::size_t va
   value_ = value != nullptr ? value : memory_->address();
   access_ = lock_name_->make({value_, bytes_, beside});
   lock_ = options.own;
-  if (recursive) lock_.any_ = std::make_shared<SharedLock::Recursive>(*access_, beside + room);
+  if (recursive) {
+    lock_.any_ = std::make_shared<SharedLock::Recursive>(access_, memory_, beside + room);
+  }
 }
 
 Guard::Guard(std::size_t bytes, const SharedOptions& options) : bytes_(bytes) {
@@ -90,6 +97,7 @@ Guard::Guard(std::size_t bytes, const SharedOptions& options) : bytes_(bytes) {
 Guard::Guard(std::shared_ptr<Guard> raw, const SharedOptions& options)
     : bytes_(raw->bytes()), raw_(std::move(raw)) {
   guard(raw_->in_place(), options, 0);
+  in_place();  // or two copies of the bytes would be made of one
 }
 
 SharedLock& Guard::lock() {

@@ -16,8 +16,10 @@
 
 namespace ipc {
 
-// A lock as get_lock() hands it out: a copy is the same lock. May be taken again by the thread that
-// holds it, and is free after as many releases.
+// A lock as get_lock() hands it out: a copy is the same lock, and keeps it. May be taken again by
+// the thread that holds it, and is free after as many releases. The first use in a process starts a
+// thread there, by which others see whether it is alive (sync/owner.h), and throws
+// std::system_error when there are too many of them. REQUIRES of all calls: it is one.
 class SharedLock {
  public:
   SharedLock() = default;  // none
@@ -37,13 +39,17 @@ class SharedLock {
   // Throws StateError when this thread does not hold it; another lock's own error.
   void release() { any_->release(); }
 
-  void lock() { acquire(); }  // for std::lock_guard
+  void lock() {  // for std::lock_guard
+    if (!acquire()) throw StateError("a lock could not be taken");
+  }
   void unlock() { release(); }
   bool try_lock() { return acquire(false); }
 
-  explicit operator bool() const { return any_ != nullptr; }
+  explicit operator bool() const { return any_ != nullptr; }  // there is one
   // The same lock, not one of the same kind.
-  friend bool operator==(const SharedLock& a, const SharedLock& b) { return a.any_ == b.any_; }
+  friend bool operator==(const SharedLock& a, const SharedLock& b) {
+    return a.any_ == b.any_ || (a && b && a.any_->identity() == b.any_->identity());
+  }
 
  private:
   friend class Guard;
@@ -51,12 +57,14 @@ class SharedLock {
     virtual ~Any() = default;
     virtual bool acquire(bool block, Timeout timeout) = 0;
     virtual void release() = 0;
+    virtual const void* identity() const = 0;
   };
   template <class L>
   struct Foreign final : Any {
     explicit Foreign(L& theirs) : lock(theirs) {}
     bool acquire(bool block, Timeout timeout) override { return lock.acquire(block, timeout); }
     void release() override { lock.release(); }
+    const void* identity() const override { return &lock; }
     L& lock;
   };
   class Recursive;
@@ -84,6 +92,8 @@ class Guard {
   std::size_t bytes() const { return bytes_; }
   // Throws ValueError when nothing can be held: none, atomic.
   SharedLock& lock();
+  // Nobody else changes the value between the accesses of one update.
+  bool excludes() const { return lock_ || lock_name_->traits.exchanging; }
   // The bytes themselves. Throws ValueError when they have no place of their own: latch.
   std::byte* in_place() const;
 
@@ -120,7 +130,7 @@ class Guard {
   std::shared_ptr<AnyMemory> memory_;
   std::byte* value_ = nullptr;
   const LockEntry* lock_name_ = nullptr;
-  std::unique_ptr<AnyLock> access_;
+  std::shared_ptr<AnyLock> access_;
   SharedLock lock_;
 };
 

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <vector>
 
 #include "impl/driver/loops.h"
@@ -30,6 +32,19 @@ LoopResult update_loop(L& lock, const LoopPlan plan) {
 // One access in so many is a write.
 inline constexpr std::uint64_t kReadsPerWrite = 100;
 
+// A payload; 8 bytes, which every payload of that size would be, have halves that belong together.
+inline void fill_value(std::span<std::byte> value, std::uint64_t tag) {
+  if (value.size() != sizeof tag) return fill_payload(value, tag);
+  const std::uint64_t halves = tag << 32 | static_cast<std::uint32_t>(~tag);
+  std::memcpy(value.data(), &halves, sizeof halves);
+}
+inline bool check_value(std::span<const std::byte> value) {
+  std::uint64_t tag;
+  if (value.size() != sizeof tag) return check_payload(value, tag);
+  std::memcpy(&tag, value.data(), sizeof tag);
+  return static_cast<std::uint32_t>(tag >> 32) == static_cast<std::uint32_t>(~tag);
+}
+
 // Writes a value of its own, then reads the whole value and checks that its bytes belong together;
 // and so on. REQUIRES: the value is of plan.bytes.
 template <class L>
@@ -37,13 +52,13 @@ LoopResult read_mostly_loop(L& lock, const LoopPlan plan) {
   std::vector<std::byte> copy(plan.bytes);
   Progress progress;
   while (progress.messages() < plan.messages) {
-    std::uint64_t tag = make_tag(plan.producer, plan.first_sequence + progress.messages());
+    const std::uint64_t tag = make_tag(plan.producer, plan.first_sequence + progress.messages());
     if (progress.messages() % kReadsPerWrite == 0) {
-      fill_payload(copy, tag);
+      fill_value(copy, tag);
       store(lock, 0, copy);
     } else {
       load(lock, 0, copy);
-      if (!check_payload(copy, tag)) return progress.failed(Fault::torn, Status::ok);
+      if (!check_value(copy)) return progress.failed(Fault::torn, Status::ok);
     }
     progress.add(tag);
   }
@@ -73,12 +88,13 @@ LoopResult copy_loop(L& lock, const LoopPlan plan) {
 struct TakeOver {
   alignas(64) std::atomic<std::uint32_t> taken{0};    // by its holders: how often, in all
   alignas(64) std::atomic<std::uint32_t> waiting{0};  // before an acquire: how often, in all
+  std::atomic<std::uint32_t> inside{0};               // who has it now
 };
 
 // Two peers hand a lock over, each plan.messages times: the holder keeps it until the other is
 // about to wait for it, then lets go, and comes back when the other has it. So each time somebody
-// waits for a lock that is held, and is let in. Both ask again and again for what is neither's
-// turn, and give the CPU away in between: they may share one.
+// asks for a lock that is held (across CPUs perhaps not for long enough to sleep). Both ask again
+// and again for what is neither's turn, and give the CPU away in between: they may share one.
 template <class L>
 LoopResult take_over_loop(L& lock, const LoopPlan plan, TakeOver& place) {
   const auto await = [](const std::atomic<std::uint32_t>& word, std::uint32_t value) {
@@ -98,12 +114,13 @@ LoopResult take_over_loop(L& lock, const LoopPlan plan, TakeOver& place) {
     if (lock.acquire(Deadline::never()) != Status::ok) {
       return progress.failed(Fault::status, Status::system_error);
     }
-    const bool alone = place.taken.load(std::memory_order_relaxed) == turn;
+    const bool alone = place.inside.exchange(1, std::memory_order_relaxed) == 0;
     place.taken.fetch_add(1, std::memory_order_release);
     progress.add(turn);
     turn += 2;
     // The last one of the batch is not waited for by anybody.
     if (turn != last || plan.producer == 0) await(place.waiting, turn);
+    place.inside.store(0, std::memory_order_relaxed);
     lock.release();
     if (!alone) return progress.failed(Fault::out_of_order, Status::ok);
   }

@@ -41,7 +41,7 @@ class SysvSem : public InPlaceValue {
   Status acquire(Deadline deadline) {
     while (add(-1, deadline) != 0) {
       if (errno == EAGAIN) return Status::timed_out;
-      if (errno != EINTR) return Status::system_error;
+      if (errno != EINTR) throw_errno("semop");
     }
 #ifdef __SANITIZE_THREAD__  // it does not know these calls, and would miss what they order
     __tsan_acquire(this);
@@ -75,7 +75,8 @@ const RegisterLock<SysvSem> registered(
      .max_message = kAnySize,
      .on_kill = "killed while it holds it: the next one gets it, the value as it was left",
      .leftovers = "the semaphore and a page, if the last process that has it ends without "
-                  "destroying it; removed when the same user makes the next one",
+                  "destroying it; removed when the same user makes the next one, "
+                  "but for one killed while it is being made",
      .needs = "Linux with System V semaphores",
      .available = [] {
        return kernel_limit(kLimits) ? std::nullopt

@@ -10,7 +10,9 @@
 // Made before the processes that use it are forked; a copy is the same value. Any thread may call.
 // Each single access holds the lock; value() followed by set_value() is two periods of it, and
 // loses what others do in between: hold the lock, or use update(). T is any type that can be copied
-// byte by byte; a number is converted to it as C++ does, without a check of its range.
+// byte by byte; who reads under the lock latch waits for nobody, also not for one that holds it, so
+// several accesses of a holder are seen one by one there, unless the reader holds it as well. A
+// number is converted to it as C++ does, without a check of its range.
 //
 // The lock is recursive, and by default one that notices the death of its holder (futex), where
 // Python's stays taken for ever.

@@ -28,8 +28,9 @@ class LockWord {
   // Takes it; false when the deadline passed first. Not recursive.
   [[nodiscard]] bool acquire(Deadline deadline = Deadline::never()) {
     std::uint32_t free = 0;
-    // acquire: pairs with release(), what came before it is seen.
-    return word_.compare_exchange_strong(free, held_by(Owner::here()), std::memory_order_acquire,
+    // acquire: pairs with release(), what came before it is seen. release: who sees the owner sees
+    // that it is alive.
+    return word_.compare_exchange_strong(free, held_by(Owner::here()), std::memory_order_acq_rel,
                                          std::memory_order_relaxed) ||
            wait(deadline);
   }

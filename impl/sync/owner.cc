@@ -77,13 +77,14 @@ void Owner::prepare() { table(); }
 
 std::atomic<std::uint32_t> Owner::known_{kNobody};
 
+// At start-up: a fork may come before the first use, or within it.
+const int Owner::forgets_ = pthread_atfork(nullptr, nullptr, [] {
+  known_.store(kNobody, std::memory_order_relaxed);  // the child has one thread
+});
+
 std::uint32_t Owner::join() {
-  static const int forgets = pthread_atfork(nullptr, nullptr, [] {
-    known_.store(kNobody, std::memory_order_relaxed);  // the child has one thread
-  });
-  static_cast<void>(forgets);
   const std::uint32_t number = selves.get().number();
-  known_.store(number, std::memory_order_relaxed);
+  known_.store(number, std::memory_order_release);  // pairs with here(): the place is taken by then
   return number;
 }
 

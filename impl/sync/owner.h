@@ -23,7 +23,7 @@ class Owner {
   // 4095 processes already, or this one takes part in 2000 rings. REQUIRES: prepare() was called in
   // it or in an ancestor.
   static std::uint32_t here() {
-    const std::uint32_t known = known_.load(std::memory_order_relaxed);
+    const std::uint32_t known = known_.load(std::memory_order_acquire);
     return known != kNobody ? known : join();
   }
 
@@ -37,6 +37,7 @@ class Owner {
  private:
   static std::uint32_t join();
 
+  static const int forgets_;
   static std::atomic<std::uint32_t> known_;  // this process's number; a fork forgets it
 };
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from .series import KEYS, Series, parse
+from .summary import kind_of
 
 PROFILES = Path(__file__).resolve().parent.parent / "profiles.toml"
 SLOW_FACTOR = 3  # how far a fast side may stretch the slowest side's run beyond run_seconds
 STEADY = 8  # a batch of a stream has so many times what can wait in the transport, ...
 STEADY_SECONDS = 0.1  # ... or takes so long
 QUEUE_ITEMS = 16  # what a queue is asked for at least
-CPYTHON = "bench_cpython"  # its sides are never compared with those of the C++ programs
+CPYTHON = "bench_cpython"  # its sides are compared with each other
 # The questions that move messages from one process to another, which can be compared.
 TRANSFERS = {
     "pipe_latency",
@@ -28,6 +29,7 @@ TRANSFERS = {
     "queue_throughput",
     "array_handoff",
 }
+MEETING_SECONDS = 0.03  # a batch of processes that contend: many times the skew of their starts
 SHARES = ("producers", "consumers", "processes")  # a batch must be divisible by how many there are
 
 
@@ -102,6 +104,7 @@ def listed(program: str, document: Mapping[str, Any]) -> list[Listed]:
     for entry in document["series"]:
         try:
             series = parse(entry["name"])
+            kind_of(series.question)  # what it measures must be known afterwards
             out.append(
                 Listed(series, program, entry["metric"], entry["wait_class"], entry["skip"] or None)
             )
@@ -158,7 +161,10 @@ def comparison_group(entry: Listed) -> tuple[Any, ...]:
 
 
 def steady_messages(entry: Listed, ns_per_message: float, capacity: int) -> float:
-    """The shortest batch that is a stream: what fits into the transport at once is sent before anybody receives."""
+    """The shortest batch that is a stream: what fits into the transport at once is sent before anybody receives. And of
+    processes that meet: they do not start at the same moment."""
+    if int(entry.series.keys.get("processes", 1)) > 1:
+        return MEETING_SECONDS * 1e9 / ns_per_message
     if entry.metric != "throughput" or entry.series.question not in TRANSFERS:
         return 0
     least = QUEUE_ITEMS if entry.series.question.startswith("queue") else 1

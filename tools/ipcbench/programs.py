@@ -57,8 +57,8 @@ class Catalogue:
 
     @property
     def wait_class(self) -> dict[str, str]:
-        """Backend -> wait class."""
-        return {backend["name"]: backend["wait_class"] for backend in self.backends}
+        """Backend -> wait class, floors left out."""
+        return {e.series.backend: e.wait_class for e in self.series if e.wait_class}
 
 
 def list_all(programs: Sequence[Path], stop: Stop) -> Catalogue:

@@ -97,6 +97,16 @@ def perf_messaging(build: Path, cpus: list[int]) -> float:
     return seconds * 1e9 / GROUP_MESSAGES
 
 
+def group_stream(added: int) -> Measured:
+    """A message over unix sockets, on one CPU, with so much as it is in unix_stream (see group_stream.cc)."""
+
+    def nanoseconds(build: Path, cpus: list[int]) -> float:
+        argv = [str(build / "group_stream"), str(GROUP_MESSAGES), str(cpus[-1]), str(added)]
+        return first_number(r"^([0-9.]+)$", _output(argv).strip(), "group_stream")
+
+    return nanoseconds
+
+
 def sockperf_tcp(build: Path, cpus: list[int]) -> float:
     """A round trip of 64 bytes over TCP, on one CPU."""
     at = ["-i", "127.0.0.1", "-p", str(SOCKPERF_PORT), "--tcp"]
@@ -152,6 +162,12 @@ INSTRUMENTS = (
         "real_time_ns",
         "40 processes, their start and end in the time, messages of 100 bytes read one by one; here two processes that run already, and the receiver reads ahead",
         perf_messaging,
+        (
+            Step("without the start and the end of the processes", group_stream(0)),
+            Step("one sender and one receiver", group_stream(1)),
+            Step("the receiver reads ahead", group_stream(2)),
+            Step("messages of 68 bytes", group_stream(3)),
+        ),
     ),
     Instrument(
         "sockperf ping-pong --tcp",

@@ -64,10 +64,11 @@ def test_sockperf_output_is_read_in_nanoseconds(says, tmp_path, monkeypatch):
 def test_output_of_our_instruments_is_read_in_nanoseconds(says, tmp_path):
     says("312.25\n")
     assert quality.zmq_thr(0)(tmp_path, [0, 1]) == pytest.approx(312.25)
+    assert quality.group_stream(0)(tmp_path, [0, 1]) == pytest.approx(312.25)
     says("9120 4.00\n")
     assert quality.tcp_rtt(1)(tmp_path, [0, 1]) == pytest.approx(9120)
     says("")
-    for mine in (quality.zmq_thr(0), quality.tcp_rtt(1)):
+    for mine in (quality.zmq_thr(0), quality.tcp_rtt(1), quality.group_stream(1)):
         with pytest.raises(ProgramError, match="printed no"):
             mine(tmp_path, [0, 1])
 

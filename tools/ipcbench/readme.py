@@ -20,7 +20,9 @@ from typing import Any
 from . import claims, quality
 from .claim_data import load_facts
 from .rundir import RunDir, write_text
+from .summary import OTHERS
 from .tables import bytes_text, digits, interval_text
+from .verdict import Cell, Verdict
 from .verdict_page import machine_text, table
 from .verdict_text import part_title, parts, sentence, turning
 
@@ -254,37 +256,104 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def targets(run: RunDir) -> str:
-    """The project's own claims, as the newest run under results/targets/ decides them. Raises ReadmeError."""
-    newest = _newest(run.path.parent.parent / "targets")
-    environment = newest.environment()
-    ours = [judged for judged in claims.judge(newest) if judged.claim.source == OURS]
-    rows = []
-    for judged in ours:
-        wanted = f"{judged.claim.at_least:.3g}"
-        for cell in judged.cells:
-            ratio = cell.ratio
-            low, high = (digits(end) if end is not None else "" for end in (ratio.low, ratio.high))
-            name = f"{cell.keys['pair']}: {cell.keys['metric']}"
-            rows.append(
-                [
-                    judged.claim.id,
-                    name,
-                    wanted,
-                    f"{digits(ratio.median)} [{low}, {high}]",
-                    cell.verdict,
-                ]
-            )
-    said = [
-        f"- {judged.claim.id}: {judged.claim.sentence.removeprefix('Target: ')}" for judged in ours
-    ]
-    noise = "; ".join(environment.get("noise") or []) or "none"
-    where = f"[{newest.path.name}](results/targets/{newest.path.name}/verdicts.md)"
+    """The project's own claims, as the newest runs under results/targets/ and results/shared/ decide them. Raises
+    ReadmeError."""
+    said, rows, captions = [], [], []
+    for folder in ("targets", "shared"):
+        newest = _newest(run.path.parent.parent / folder)
+        environment = newest.environment()
+        ours = [judged for judged in claims.judge(newest) if judged.claim.source == OURS]
+        said += [
+            f"- {judged.claim.id}: {judged.claim.sentence.removeprefix('Target: ')}"
+            for judged in ours
+        ]
+        for judged in ours:
+            rows += [_target(judged, cell) for cell in judged.cells]
+        noise = "; ".join(environment.get("noise") or []) or "none"
+        captions.append(
+            f"run [{newest.path.name}](results/{folder}/{newest.path.name}/verdicts.md), "
+            f"{newest.plan().get('blocks')} blocks, {machine_text(environment)}. Its warnings: {noise}."
+        )
     caption = (
-        f"Medians of ratios of paired blocks, above 1 where the first is better [their intervals]; run {where}, "
-        f"{newest.plan().get('blocks')} blocks, {machine_text(environment)}. Its warnings: {noise}."
+        "Medians of ratios of paired blocks, above 1 where the first is better [their intervals]; "
     )
     head = ["", "the first against the second", "wanted", "is", "verdict"]
-    return "\n".join(said) + f"\n\n{table(head, rows)}\n\n{caption}\n"
+    ending = caption + " The last ones: ".join(captions)
+    return "\n".join(said) + f"\n\n{table(head, rows)}\n\n{ending}\n"
+
+
+def _target(judged: Verdict, cell: Cell) -> list[str]:
+    ratio = cell.ratio
+    low, high = (digits(end) if end is not None else "" for end in (ratio.low, ratio.high))
+    return [
+        judged.claim.id,
+        f"{cell.keys['pair']}: {cell.keys['metric']}",
+        f"{judged.claim.at_least:.3g}",
+        f"{digits(ratio.median)} [{low}, {high}]",
+        cell.verdict,
+    ]
+
+
+# Columns of the table of locks: title -> (question, bytes, processes, placement).
+LOCK_CELLS = {
+    "add one, alone": ("value_update", None, 1, "same"),
+    "2 on two CPUs": ("value_update", None, 2, "cross"),
+    "4 on two CPUs": ("value_update", None, 4, "free"),
+    "64 B, read mostly, 2 on two CPUs": ("value_read_mostly", 64, 2, "cross"),
+    "handed over on one CPU": ("lock_handoff", None, 2, "same"),
+    "on two": ("lock_handoff", None, 2, "cross"),
+}
+MEMORY_CELLS = {
+    f"{bytes_text(size)}, {place}": ("array_handoff", size, None, place)
+    for place in PLACEMENTS
+    for size in (64, 4096, 65536, 1048576)
+}
+
+
+def shared_values(run: RunDir) -> str:
+    """What locks and memories cost, of the newest run under results/shared/. Raises ReadmeError."""
+    newest = _newest(run.path.parent.parent / "shared")
+    rows = {
+        (row["question"], row["bytes"], row["processes"], row["placement"], row["backend"]): row
+        for row in newest.summary()
+        if row["median"] is not None
+    }
+
+    def lines(cells: Mapping[str, tuple[Any, ...]], wanted: Callable[[str], bool]) -> str:
+        names = sorted({key[-1] for key in rows if key[:-1] in cells.values() and wanted(key[-1])})
+        body = [
+            [f"`{name}`", *(_time_cell(rows.get((*cell, name))) for cell in cells.values())]
+            for name in names
+        ]
+        return table(["", *cells], body)
+
+    locks = lines(LOCK_CELLS, lambda name: name.startswith(("anonymous+", "cpython_")))
+    memories = lines(MEMORY_CELLS, lambda name: True)
+    said = []
+    for judged in claims.judge(newest):
+        if judged.claim.source != OURS and any(m.x in OTHERS for m in judged.claim.metrics):
+            said += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
+    environment = newest.environment()
+    noise = "; ".join(environment.get("noise") or []) or "none"
+    return (
+        f"Time for one operation, all processes together [its interval], over {newest.plan().get('blocks')} process runs.\n\n"
+        f"{locks}\n\nA payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
+        f"{memories}\n\n"
+        + "\n".join(said)
+        + f"\n\nRun [{newest.path.name}](results/shared/{newest.path.name}/), "
+        f"{machine_text(environment)}. Its warnings: {noise}.\n"
+    )
+
+
+def _time_cell(row: Mapping[str, Any] | None) -> str:
+    """A summary row as the time that one operation takes."""
+    if row is None:
+        return ""
+    if row["unit"] == "1/s":
+        ends = (row["low"], row["high"])
+        low, high = (1e9 / end if end is not None else None for end in reversed(ends))
+        row = {**row, "unit": "ns", "median": 1e9 / row["median"], "low": low, "high": high}
+    return " ".join(filter(None, interval_text(row)))
 
 
 def verdict(run: RunDir) -> str:
@@ -438,6 +507,7 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "headline": headline,
     "verdict": verdict,
     "targets": targets,
+    "shared-values": shared_values,
     "facts": lambda _: facts(),
     BACKENDS: lambda _: "",  # of no run: see update
     SHARED: lambda _: "",

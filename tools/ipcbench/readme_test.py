@@ -144,6 +144,7 @@ def test_the_targets_are_shown_with_what_was_wanted_and_is(root):
         row = {column: None for column in RUN_COLUMNS} | made.runs()[block]
         keys = {"series": floor, "question": "floor", "backend": "cacheline_rtt", "bytes": None}
         made.append_run(row | keys | {"p50_ns": value, "block": block})
+    make_run(root / "results" / "shared" / NEW, values(round_trip=5e3))
     lines = readme.targets(run).splitlines()
     assert lines[0].startswith("- T1: shm_ring_spin answers 64 B")
     (line,) = [line for line in lines if line.startswith("| T1 |")]
@@ -217,6 +218,7 @@ def test_every_part_has_a_name_that_the_readme_may_use():
             "headline",
             "verdict",
             "targets",
+            "shared-values",
             "facts",
             "backends",
             "shared",

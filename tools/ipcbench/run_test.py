@@ -269,7 +269,7 @@ def test_the_list_may_be_read_in_part(tmp_path, cpython_program):
     )
     assert (
         done.stderr == ""
-        and done.stdout.startswith("pipe_")
+        and done.stdout.startswith("array_copy/")
         and done.stdout.split()[1] in ("0", "141")
     )
 

@@ -24,12 +24,23 @@ HEADLINES = {
 ROUND_TRIP = "p50_ns"  # a floor that times each round trip is compared with latencies, so it has their headline
 
 
+# What questions measure whose names do not say it.
+OTHERS = {
+    "value_update": "throughput",
+    "value_read_mostly": "throughput",
+    "array_copy": "throughput",
+    "array_handoff": "latency",
+    "lock_handoff": "throughput",
+}
+
+
 def kind_of(question: str) -> str:
-    """latency, throughput or floor: what a question measures. Raises ValueError for a question that names none."""
-    kind = FLOOR if question == FLOOR else question.rsplit("_", 1)[-1]
+    """latency, throughput or floor: what a question measures. Raises ValueError for an unknown one."""
+    kind = FLOOR if question == FLOOR else OTHERS.get(question, question.rsplit("_", 1)[-1])
     if kind not in HEADLINES:
         raise ValueError(
-            f"question '{question}' is neither floor nor ends in _latency or _throughput"
+            f"question '{question}' is neither floor nor ends in _latency or _throughput, nor is it one of "
+            + ", ".join(OTHERS)
         )
     return kind
 
@@ -97,8 +108,8 @@ def _x_floor(
 
     Latency stands on the bare wake-up (block, and adaptive where both share a CPU) or the bare cache line (spin,
     adaptive), both full round trips;
-    throughput on copying the bytes once, from another CPU's cache unless both peers share one. On placement free there
-    is no floor: the scheduler decides from moment to moment which of them it would be.
+    throughput on copying the bytes once, from another CPU's cache unless both peers share one; what moves no message
+    from one process to another on nothing. On placement free there is no floor: the scheduler decides from moment to moment which of them it would be.
     """
     if row["backend"] == "null":  # it moves nothing: what it takes is the loops' own cost
         return None
@@ -112,7 +123,7 @@ def _x_floor(
         names = {"block": sleeping, "adaptive": adaptive, "spin": spinning}
         floor = good.get(names.get(wait_class, ""))
         taken = row["median"]
-    elif kind == "throughput":
+    elif kind == "throughput" and row["question"] not in OTHERS:
         copy = "memcpy" if placement == "same" else "copy_cross"
         floor = good.get(f"floor/{copy}/bytes:{row['bytes']}")
         taken = 1e9 / row["median"]

@@ -107,6 +107,7 @@ def _cell(row: Row | None, best: set[str]) -> Text:
 def _label(row: Row) -> tuple[str, str, str, str]:
     """(backend, placement, codec or op, producers x consumers) of a table's row, empty where the series has none."""
     peers = f"{row['producers']}x{row['consumers']}" if row["producers"] else ""
+    peers = peers or (str(row["processes"]) if row["processes"] else "")
     return row["backend"], row["placement"] or "", row["codec"] or row["op"] or "", peers
 
 
@@ -137,7 +138,7 @@ def question_tables(rows: Sequence[Row], wait_class: Mapping[str, str]) -> list[
         for i in shown:
             table.add_column(_LABELS[i], no_wrap=True)
         for size in columns:
-            table.add_column(bytes_text(size), justify="right", no_wrap=True)
+            table.add_column(bytes_text(size) or "any", justify="right", no_wrap=True)
         previous = None
         for key in sorted(lines, key=lambda condition_backend: condition_backend[0]):
             cells = [lines[key].get(size) for size in columns]
