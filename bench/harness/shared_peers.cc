@@ -83,7 +83,7 @@ std::unique_ptr<Team> start_shared(const std::shared_ptr<Cell>& cell, const Keys
   return std::make_unique<Team>(std::move(plan), options);
 }
 
-const RegisterBackends memories(backends_of<MemoryRegistry>);
-const RegisterBackends locks(backends_of<LockRegistry>);
+const RegisterBackends registered_memories(backends_of<MemoryRegistry>);
+const RegisterBackends registered_locks(backends_of<LockRegistry>);
 
 }  // namespace ipc::bench

@@ -75,16 +75,18 @@ PerProcess<Self>& selves = *new PerProcess<Self>;
 
 void Owner::prepare() { table(); }
 
-std::atomic<std::uint32_t> Owner::known_{kNobody};
+std::atomic<std::uint32_t> Owner::self{kNobody};
+
+namespace {
 
 // At start-up: a fork may come before the first use, or within it.
-const int Owner::forgets_ = pthread_atfork(nullptr, nullptr, [] {
-  known_.store(kNobody, std::memory_order_relaxed);  // the child has one thread
-});
+const int registered = pthread_atfork(nullptr, nullptr, Owner::forget);
+
+}  // namespace
 
 std::uint32_t Owner::join() {
   const std::uint32_t number = selves.get().number();
-  known_.store(number, std::memory_order_release);  // pairs with here(): the place is taken by then
+  self.store(number, std::memory_order_release);  // pairs with here(): the place is taken by then
   return number;
 }
 

@@ -23,12 +23,15 @@ class Owner {
   // 4095 processes already, or this one takes part in 2000 rings. REQUIRES: prepare() was called in
   // it or in an ancestor.
   static std::uint32_t here() {
-    const std::uint32_t known = known_.load(std::memory_order_acquire);
+    const std::uint32_t known = self.load(std::memory_order_acquire);
     return known != kNobody ? known : join();
   }
 
   // The kernel's number of this thread, without a system call but for the first.
   static std::int32_t thread();
+
+  // In the child of a fork, which is another process.
+  static void forget() { self.store(kNobody, std::memory_order_relaxed); }
 
   // That process has not ended. Numbers are not given again soon: after 2^18 processes at one place
   // of the table.
@@ -37,8 +40,7 @@ class Owner {
  private:
   static std::uint32_t join();
 
-  static const int forgets_;
-  static std::atomic<std::uint32_t> known_;  // this process's number; a fork forgets it
+  static std::atomic<std::uint32_t> self;  // this process's number; a fork forgets it
 };
 
 }  // namespace ipc
