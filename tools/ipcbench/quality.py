@@ -291,8 +291,8 @@ def render(found: Mapping[str, Any]) -> str:
             f"| {text(ratio, 3)} | {within(ratio, 1 - WITHIN, 1 + WITHIN)} | {i.differs} |"
         )
     for i in INSTRUMENTS:
-        if not i.steps:
-            continue
+        if not all(name in times for name in runs_of(i)) or not i.steps:
+            continue  # without steps, or measured before there were these
         lines += [
             "",
             f"| from `{i.name}` to `{i.series}`, added to the line before | time | / theirs |",
