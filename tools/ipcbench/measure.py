@@ -31,6 +31,7 @@ from .rundir import SCHEMA, RunDir
 from .series import parse
 
 CALIBRATION_SECONDS = 0.2  # what a calibrating launch takes, before any is known
+AROUND_SECONDS = 0.03  # what the tools take around a launch: to start it, to keep its numbers
 BATCH_LIMIT = 10
 CALIBRATION_LIMIT = 40.0
 PROBES = 5  # launches of each program that measure what a launch costs by itself

@@ -72,7 +72,11 @@ def start(
     skipped = [entry for entry in taken if entry.skip is not None]
     aa = [name for name in profile.aa if name in {entry.series.name for entry in runnable}]
     launches = (len(runnable) + len(aa)) * blocks
-    at_most = duration(measure.CALIBRATION_SECONDS * len(runnable) + profile.budget_seconds)
+    at_most = duration(
+        measure.CALIBRATION_SECONDS * len(runnable)
+        + profile.budget_seconds
+        + measure.AROUND_SECONDS * launches
+    )
     console.print(
         f"profile {profile.name}: {len(runnable)} series ({len(skipped)} more skipped) x {blocks} blocks = "
         f"{launches} process runs, seed {seed}; about {at_most} at most",
