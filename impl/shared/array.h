@@ -242,7 +242,8 @@ class RawArray : public detail::Elements<T> {
 };
 
 template <SharedType T>
-class Array : public detail::Elements<T> {
+class Array : public detail::Elements<T>, public detail::Holdable<Array<T>> {
+  friend detail::Holdable<Array>;
   using Base = detail::Elements<T>;
 
  public:
@@ -260,20 +261,7 @@ class Array : public detail::Elements<T> {
   explicit Array(const RawArray<T>& raw, const SharedOptions& options = {})
       : Base(raw.size(), std::make_shared<Guard>(raw.guard_, options)) {}
 
-  SharedLock& get_lock() { return this->guard_->lock(); }
-  bool acquire(bool block = true, Timeout timeout = std::nullopt) {
-    return get_lock().acquire(block, timeout);
-  }
-  void release() { get_lock().release(); }
-  void lock() { acquire(); }
-  void unlock() { release(); }
-  bool try_lock() { return acquire(false); }
-
-  RawArray<T> get_obj() const {
-    return RawArray<T>(
-        this->size_, std::make_shared<Guard>(this->guard_,
-                                             SharedOptions{.memory = "anonymous", .lock = "none"}));
-  }
+  RawArray<T> get_obj() const { return RawArray<T>(this->size_, detail::unguarded(this->guard_)); }
 };
 
 // A new raw array with the content of another.

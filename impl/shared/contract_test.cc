@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Longer than most: one check after another, each used only in the list at the end.
 #include "impl/shared/contract_test.h"
 
 #include <algorithm>

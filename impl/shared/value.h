@@ -74,6 +74,26 @@ class OneValue {
   }
 };
 
+// What Value and Array say of their lock. REQUIRES of Self: a guard_ that this may see.
+template <class Self>
+class Holdable {
+ public:
+  // Throws ValueError when there is none: the locks none and atomic.
+  SharedLock& get_lock() { return static_cast<Self*>(this)->guard_->lock(); }
+  bool acquire(bool block = true, Timeout timeout = std::nullopt) {
+    return get_lock().acquire(block, timeout);
+  }
+  void release() { get_lock().release(); }
+  void lock() { acquire(); }  // for std::lock_guard
+  void unlock() { release(); }
+  bool try_lock() { return acquire(false); }
+};
+
+// The bytes of a guard without its lock. Throws ValueError where they have no place of their own.
+inline std::shared_ptr<Guard> unguarded(const std::shared_ptr<Guard>& guard) {
+  return std::make_shared<Guard>(guard, SharedOptions{.lock = "none"});
+}
+
 }  // namespace detail
 
 // Without a lock: nothing is atomic but that the CPU moves aligned numbers whole.
@@ -95,7 +115,9 @@ class RawValue : public detail::OneValue<T> {
 };
 
 template <SharedType T>
-class Value : public detail::OneValue<T> {
+class Value : public detail::OneValue<T>, public detail::Holdable<Value<T>> {
+  friend detail::Holdable<Value>;
+
  public:
   // Throws ValueError for an unknown name, std::system_error.
   explicit Value(const T& init = T{}, const SharedOptions& options = {})
@@ -117,21 +139,8 @@ class Value : public detail::OneValue<T> {
     return value;
   }
 
-  // Throws ValueError when there is none: the locks none and atomic.
-  SharedLock& get_lock() { return this->guard_->lock(); }
-  bool acquire(bool block = true, Timeout timeout = std::nullopt) {
-    return get_lock().acquire(block, timeout);
-  }
-  void release() { get_lock().release(); }
-  void lock() { acquire(); }  // for std::lock_guard
-  void unlock() { release(); }
-  bool try_lock() { return acquire(false); }
-
   // The value without its lock. Throws ValueError where it has no place of its own (latch).
-  RawValue<T> get_obj() const {
-    return RawValue<T>(std::make_shared<Guard>(
-        this->guard_, SharedOptions{.memory = "anonymous", .lock = "none"}));
-  }
+  RawValue<T> get_obj() const { return RawValue<T>(detail::unguarded(this->guard_)); }
 };
 
 // A new raw value with the content of another.

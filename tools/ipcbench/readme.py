@@ -19,8 +19,9 @@ from typing import Any
 
 from . import claims, quality
 from .claim_data import load_facts
+from .readme_runs import OURS, PLACEMENTS, ReadmeError, longest, newest, run_folders
+from .readme_shared import shared, shared_values
 from .rundir import RunDir, write_text
-from .summary import OTHERS
 from .tables import bytes_text, digits, interval_text
 from .verdict import Cell, Verdict
 from .verdict_page import machine_text, table
@@ -29,13 +30,11 @@ from .verdict_text import part_title, parts, sentence, turning
 ROOT = Path(__file__).resolve().parent.parent.parent
 CPUS = 2
 SIZES = (64, 4096, 65536)
-PLACEMENTS = {"same": "both processes on one CPU", "cross": "on different CPUs"}
 METRICS = {
     "latency": "Round trip, p50: lower is better",
     "throughput": "Throughput, messages per second, one producer and one consumer: higher is better",
 }
 WAIT_CLASSES = ("block", "adaptive", "spin")
-OURS = "this project"  # the source of the claims that are targets
 NAMED = 3  # so many are named of those that cannot be told from the fastest
 MANY = 1 << 20  # so many producers or consumers means any number
 
@@ -45,26 +44,10 @@ _PART = re.compile(
 )
 
 
-class ReadmeError(Exception):
-    """README.md or its reference run cannot be used: what, where, what would be valid. Tools exit 2."""
-
-
-def _runs(folder: Path) -> list[Path]:
-    """The run folders there, the newest first."""
-    return sorted((p for p in folder.glob("*") if (p / "runs.csv").exists()), reverse=True)
-
-
-def _newest(folder: Path) -> RunDir:
-    """Raises ReadmeError when there is none."""
-    for path in _runs(folder):
-        return RunDir(path)
-    raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
-
-
 def reference_run(root: Path = ROOT) -> RunDir:
     """The newest run folder under results/reference/ from a machine of CPUS CPUs. Raises ReadmeError, RunDirError."""
     folder = root / "results" / "reference"
-    for path in _runs(folder):
+    for path in run_folders(folder):
         if RunDir(path).environment().get("machine", {}).get("cpus") == CPUS:
             return RunDir(path)
     raise ReadmeError(
@@ -212,15 +195,15 @@ def many_core(run: RunDir) -> str:
 
     Round trips only: the run is from before batches of streams had to be longer than what the transport holds.
     """
-    newest = _newest(run.path.parent.parent / "many-core")
-    environment = newest.environment()
+    run_there = newest(run.path.parent.parent / "many-core")
+    environment = run_there.environment()
     where = (
         f"{machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
-        f"[{newest.path.name}](results/many-core/{newest.path.name}/)."
+        f"[{run_there.path.name}](results/many-core/{run_there.path.name}/)."
     )
     noise = "; ".join(environment.get("noise") or []) or "none"
-    blocks = newest.plan().get("blocks", "several")
-    return f"{fastest(newest, ['latency'])}\n{where} Blocks: {blocks}. Its warnings: {noise}.\n"
+    blocks = run_there.plan().get("blocks", "several")
+    return f"{fastest(run_there, ['latency'])}\n{where} Blocks: {blocks}. Its warnings: {noise}.\n"
 
 
 def _competes(row: Mapping[str, Any]) -> bool:
@@ -260,9 +243,9 @@ def targets(run: RunDir) -> str:
     ReadmeError."""
     said, rows, captions = [], [], []
     for folder in ("targets", "shared"):
-        newest = _newest(run.path.parent.parent / folder)
-        environment = newest.environment()
-        ours = [judged for judged in claims.judge(newest) if judged.claim.source == OURS]
+        run_there = newest(run.path.parent.parent / folder)
+        environment = run_there.environment()
+        ours = [judged for judged in claims.judge(run_there) if judged.claim.source == OURS]
         said += [
             f"- {judged.claim.id}: {judged.claim.sentence.removeprefix('Target: ')}"
             for judged in ours
@@ -271,8 +254,8 @@ def targets(run: RunDir) -> str:
             rows += [_target(judged, cell) for cell in judged.cells]
         noise = "; ".join(environment.get("noise") or []) or "none"
         captions.append(
-            f"run [{newest.path.name}](results/{folder}/{newest.path.name}/verdicts.md), "
-            f"{newest.plan().get('blocks')} blocks, {machine_text(environment)}. Its warnings: {noise}."
+            f"run [{run_there.path.name}](results/{folder}/{run_there.path.name}/verdicts.md), "
+            f"{run_there.plan().get('blocks')} blocks, {machine_text(environment)}. Its warnings: {noise}."
         )
     caption = (
         "Medians of ratios of paired blocks, above 1 where the first is better [their intervals]; "
@@ -292,68 +275,6 @@ def _target(judged: Verdict, cell: Cell) -> list[str]:
         f"{digits(ratio.median)} [{low}, {high}]",
         cell.verdict,
     ]
-
-
-# Columns of the table of locks: title -> (question, bytes, processes, placement).
-LOCK_CELLS = {
-    "add one, alone": ("value_update", None, 1, "same"),
-    "2 on two CPUs": ("value_update", None, 2, "cross"),
-    "4 on two CPUs": ("value_update", None, 4, "free"),
-    "64 B, read mostly, 2 on two CPUs": ("value_read_mostly", 64, 2, "cross"),
-    "handed over on one CPU": ("lock_handoff", None, 2, "same"),
-    "on two": ("lock_handoff", None, 2, "cross"),
-}
-MEMORY_CELLS = {
-    f"{bytes_text(size)}, {place}": ("array_handoff", size, None, place)
-    for place in PLACEMENTS
-    for size in (64, 4096, 65536, 1048576)
-}
-
-
-def shared_values(run: RunDir) -> str:
-    """What locks and memories cost, of the newest run under results/shared/. Raises ReadmeError."""
-    newest = _newest(run.path.parent.parent / "shared")
-    rows = {
-        (row["question"], row["bytes"], row["processes"], row["placement"], row["backend"]): row
-        for row in newest.summary()
-        if row["median"] is not None
-    }
-
-    def lines(cells: Mapping[str, tuple[Any, ...]], wanted: Callable[[str], bool]) -> str:
-        names = sorted({key[-1] for key in rows if key[:-1] in cells.values() and wanted(key[-1])})
-        body = [
-            [f"`{name}`", *(_time_cell(rows.get((*cell, name))) for cell in cells.values())]
-            for name in names
-        ]
-        return table(["", *cells], body)
-
-    locks = lines(LOCK_CELLS, lambda name: name.startswith(("anonymous+", "cpython_")))
-    memories = lines(MEMORY_CELLS, lambda name: True)
-    said = []
-    for judged in claims.judge(newest):
-        if judged.claim.source != OURS and any(m.x in OTHERS for m in judged.claim.metrics):
-            said += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
-    environment = newest.environment()
-    noise = "; ".join(environment.get("noise") or []) or "none"
-    return (
-        f"Time for one operation, all processes together [its interval], over {newest.plan().get('blocks')} process runs.\n\n"
-        f"{locks}\n\nA payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
-        f"{memories}\n\n"
-        + "\n".join(said)
-        + f"\n\nRun [{newest.path.name}](results/shared/{newest.path.name}/), "
-        f"{machine_text(environment)}. Its warnings: {noise}.\n"
-    )
-
-
-def _time_cell(row: Mapping[str, Any] | None) -> str:
-    """A summary row as the time that one operation takes."""
-    if row is None:
-        return ""
-    if row["unit"] == "1/s":
-        ends = (row["low"], row["high"])
-        low, high = (1e9 / end if end is not None else None for end in reversed(ends))
-        row = {**row, "unit": "ns", "median": 1e9 / row["median"], "low": low, "high": high}
-    return " ".join(filter(None, interval_text(row)))
 
 
 def verdict(run: RunDir) -> str:
@@ -395,7 +316,7 @@ def backends(listed: Sequence[Mapping[str, Any]]) -> str:
             backend["family"],
             backend["summary"],
             backend["wait_class"],
-            _longest(backend),
+            longest(backend),
             backend["capacity"],
             backend["order"],
             _peers(backend),
@@ -411,58 +332,9 @@ def backends(listed: Sequence[Mapping[str, Any]]) -> str:
     return table([head[i] for i in shown], [[line[i] for i in shown] for line in lines]) + "\n"
 
 
-def shared(listed: Sequence[Mapping[str, Any]]) -> str:
-    """The memories and the locks of shared values, and CPython's, as the programs list them."""
-    of = {
-        family: sorted(
-            (b for b in listed if b["family"] == family), key=lambda backend: backend["name"]
-        )
-        for family in ("memory", "lock", "shared")
-    }
-    memories = table(
-        ["memory", "how", "left by a crash", "needs"],
-        [[f"`{b['name']}`", b["summary"], b["leftovers"], b["needs"]] for b in of["memory"]],
-    )
-    head = ["lock", "how", "kind", "value", "killed: holding / waiting", "in words"]
-    locks = table(
-        head + ["left by a crash", "needs"],
-        [
-            [
-                f"`{b['name']}`",
-                b["summary"],
-                _lock_kind(b),
-                _longest(b),
-                f"{b['killed']['sending']} / {b['killed']['receiving']}" if b["exclusive"] else "",
-                b["on_kill"],
-                b["leftovers"],
-                b["needs"],
-            ]
-            for b in of["lock"]
-        ],
-    )
-    python = table(
-        ["CPython's", "how", "in words"],
-        [[f"`{b['name']}`", b["summary"], b["on_kill"]] for b in of["shared"]],
-    )
-    return f"{memories}\n\n{locks}\n\n{python}\n"
-
-
-def _lock_kind(lock: Mapping[str, Any]) -> str:
-    if lock["exclusive"]:
-        return "excludes writers" if lock["reads_alone"] else "excludes all others"
-    return "atomic operations" if lock["exchanging"] else "none"
-
-
 def _killed(backend: Mapping[str, Any]) -> str:
     """What the others notice of a kill in each state; runs of before that was listed have none."""
     return " / ".join((backend.get("killed") or {}).values())
-
-
-def _longest(backend: Mapping[str, Any]) -> str:
-    """Frames of 2^31 bytes and more are no limit that anybody meets."""
-    most, unsized = backend["max_message"], backend["unsized_message"]
-    text = "any" if most >= 2**31 - 1 else bytes_text(most) if most else "none"
-    return f"{text}, {bytes_text(unsized)} unless told" if 0 < unsized < most else text
 
 
 def _peers(backend: Mapping[str, Any]) -> str:
