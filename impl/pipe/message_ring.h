@@ -267,13 +267,13 @@ class Receiver {
     Header header;
     if (Status s = begin(place, header, deadline); s != Status::ok) return s;
     const std::uint64_t length = header.message;
-    message.resize(length);  // may throw: the message is still there then
     for (std::size_t got = 0;;) {
       // Nothing that stands there is believed, the other side may have gone mad.
       if ((header.is_first && got != 0) || header.message != length ||
           header.piece > std::min(length - got, way_.capacity / 2)) {
         return Status::corrupt;
       }
+      if (got == 0) message.resize(length);  // may throw: the message is still there then
       if (header.piece != 0) {
         std::memcpy(message.data() + got, way_.at(place) + kHeader, header.piece);
       }
