@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 # A queue of one item is a rendezvous, which nobody asks for who has large messages.
 FEWEST_ITEMS = 16
+HUGE = 16777216  # bytes: as kHugeBytes in bench/harness/series.h
+FEWEST_HUGE_ITEMS = 2  # as in C++, where some mechanisms set memory aside for all of them
 
 # What impl/driver/traits.h has, in its order.
 TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "unsized_message")
@@ -176,7 +178,8 @@ class _Queue(Backend):
 
     def _items(self, size: int, capacity: int) -> int:
         """How many items a queue bounded in items gets; sets capacity_bytes."""
-        items = max(FEWEST_ITEMS, capacity // size)
+        fewest = FEWEST_ITEMS if size < HUGE else FEWEST_HUGE_ITEMS
+        items = max(fewest, capacity // size)
         self.capacity_bytes = items * size
         return items
 

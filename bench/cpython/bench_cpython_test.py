@@ -15,7 +15,7 @@ import pytest
 
 PROGRAM = Path(__file__).with_name("bench_cpython")
 NAME = re.compile(
-    r"((pipe|queue)_(latency|throughput)|value_update|array_(copy|handoff)|lock_handoff)/cpython_\w+"
+    r"((pipe|queue)_(latency|throughput|idle_cost)|value_update|array_(copy|handoff)|lock_handoff)/cpython_\w+"
     r"(/bytes:\d+)?(/codec:pickle)?(/producers:[124]/consumers:[124])?(/processes:[124])?"
     r"/placement:(same|cross|free)"
 )
@@ -85,14 +85,15 @@ def test_the_list_document_is_well_formed():
     backends = {backend["name"]: backend for backend in document["backends"]}
     assert {backend["family"] for backend in backends.values()} == {"pipe", "queue", "shared"}
     names = [series["name"] for series in document["series"]]
-    assert len(set(names)) == len(names) == 468 + 32
+    assert len(set(names)) == len(names) == 468 + 28 + 7 + 32
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])
         pairs = "/".join(f"{key}:{value}" for key, value in series["keys"].items())
         assert series["name"] == f"{series['question']}/{series['backend']}/{pairs}"
         family = backends[series["backend"]]["family"]
         if family != "shared":
-            assert series["question"] == f"{family}_{series['metric']}"
+            metric = series["metric"]
+            assert series["question"] == f"{family}_{'idle_cost' if metric == 'cost' else metric}"
         assert series["wait_class"] == "block"
     assert launch("--benchmark_list_tests").stdout.split() == names
 

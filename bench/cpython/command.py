@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 
 from registry import BACKENDS
-from questions import PLACEMENTS, QUESTIONS, SIZES, Series, all_series, list_document
+from questions import HUGE_SIZES, PLACEMENTS, QUESTIONS, SIZES, Series, all_series, list_document
 
 REFUSED = {
     "benchmark_min_time": "a batch has a fixed number of messages: use --messages and --batches",
@@ -146,7 +146,7 @@ def select(expression: re.Pattern | None) -> list[Series]:
         raise UsageError(
             f"no series matches --benchmark_filter={expression.pattern}; valid names begin with\n"
             + "\n".join(asked)
-            + f"\nbytes: {', '.join(map(str, SIZES))}; placement: {', '.join(PLACEMENTS)};"
+            + f"\nbytes: {', '.join(map(str, SIZES + HUGE_SIZES))}; placement: {', '.join(PLACEMENTS)};"
             + f" for example\n  {series[0].name}\n--benchmark_list_tests prints all {len(series)}"
         )
     return chosen

@@ -43,7 +43,8 @@ def measure(
     roles = _roles(series, round_trip)
     *cpus, helper_cpu = placement.place(series.placement, len(roles) + 1)
     jobs = [
-        Job(role, index, cpu, max(1, series.processes)) for (role, index), cpu in zip(roles, cpus)
+        Job(role, index, cpu, max(1, series.processes), series.metric == "cost")
+        for (role, index), cpu in zip(roles, cpus)
     ]
     busy = len(jobs) + bool(backend_class.helper_name)
     spin = series.placement == "cross" and busy <= len(placement.allowed_cpus())
@@ -57,7 +58,8 @@ def measure(
         except OSError as error:
             raise SeriesFailed(f"cannot be set up: {error}") from None
         if messages is None:
-            messages = max(calibrate(peers), series.producers, series.consumers, series.processes)
+            least = max(series.producers, series.consumers, series.processes)
+            messages = least if series.metric == "cost" else max(calibrate(peers), least)
         peers.batch(messages)
         result = Result(messages, batches, backend.capacity_bytes)
         for _ in range(batches):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import peer
 import placement
 from backends import (
     CpythonManagerQueue,
@@ -47,6 +48,24 @@ def nothing_is_left_behind():
     assert not multiprocessing.active_children()
     left = [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("sem.mp-")]
     assert not left
+
+
+@pytest.mark.parametrize("backend", ["cpython_pipe_oneway", "cpython_queue"])
+def test_a_receiver_waits_for_what_comes_after_a_silence(backend, monkeypatch):
+    monkeypatch.setattr(peer, "SILENCE_S", 0.2)  # the peers are forked
+    question = f"{BACKENDS[backend].family}_idle_cost"
+    codec = BACKENDS[backend].codecs[-1]
+    result = run(Series(question, backend, 64, codec, "free"), messages=None)
+    assert result.messages == 1 and result.batches == 2
+    assert result.elapsed_ns > 2 * 0.2e9 and result.cpu_ns > 0
+
+
+def test_huge_messages_are_asked_of_streams_of_one_pair():
+    huge = [each for each in all_series() if each.bytes >= 2**24]
+    assert {each.bytes for each in huge} == {2**24, 2**26}
+    assert {each.metric for each in huge} == {"throughput"}
+    assert {(each.producers, each.consumers) for each in huge} == {(1, 1)}
+    assert {each.placement for each in huge} == {"same", "cross"}
 
 
 @pytest.mark.parametrize("series", SMALL, ids=lambda series: series.name)

@@ -14,14 +14,18 @@ from child import attach
 from histogram import Histogram
 
 SPIN_NS = 500_000  # a spinning peer sleeps until so long before the start
+SILENCE_S = 2.0  # before each message of a question about waiting
 
 
 class Job:
     """One peer's part. `role`: ping, pong, producer, consumer, worker; `index` among those of its role,
-    who are `among`."""
+    who are `among`. A producer that is `silent` is so before each message."""
 
-    def __init__(self, role: str, index: int, cpu: int | None, among: int = 1):
+    def __init__(
+        self, role: str, index: int, cpu: int | None, among: int = 1, silent: bool = False
+    ):
         self.role, self.index, self.cpu, self.among = role, index, cpu, among
+        self.silent = silent
         self.name = role if role in ("ping", "pong") else f"{role} {index}"
         self.sends_first = role in ("ping", "producer", "worker")
 
@@ -90,11 +94,16 @@ class Peer:
             return self._send(index, self._job.among, messages, first)
         counts = [loops.share(messages, self._producers, p) for p in range(self._producers)]
         if role == "producer":
-            return loops.produce(self._send, counts[index], first, tails[index])
+            send = self._send_after_silence if self._job.silent else self._send
+            return loops.produce(send, counts[index], first, tails[index])
         if self._consumers == 1:
             return loops.consume_alone(self._receive, counts, first, tails)
         mine = loops.share(messages, self._consumers, index)
         return loops.consume_among(self._receive, mine, counts, first, tails)
+
+    def _send_after_silence(self, message: bytes) -> None:
+        time.sleep(SILENCE_S)
+        self._send(message)
 
     def _report(self, outcome) -> dict:
         """Stamps, histogram and marks of a loop, as the coordinator wants them. Not timed."""

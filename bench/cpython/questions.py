@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 
+from backends import HUGE
 from registry import BACKENDS
 
 PROGRAM = "bench_cpython"
 SIZES = (16, 64, 1024, 4096, 65536, 1048576)
+HUGE_SIZES = (HUGE, 4 * HUGE)  # asked of streams of one pair whose placement is known
 PLACEMENTS = ("same", "cross", "free")
 PEER_COUNTS = ((1, 1), (2, 1), (1, 2), (2, 2), (4, 4))  # producers, consumers of queue_throughput
 ARRAY_SIZES = (64, 4096, 65536, 1048576)
@@ -21,6 +23,8 @@ QUESTIONS = {
     "pipe_throughput": ("pipe", "throughput"),
     "queue_latency": ("queue", "latency"),
     "queue_throughput": ("queue", "throughput"),
+    "pipe_idle_cost": ("pipe", "cost"),
+    "queue_idle_cost": ("queue", "cost"),
     "value_update": ("shared value", "throughput"),
     "array_copy": ("shared array", "throughput"),
     "array_handoff": ("shared handoff", "latency"),
@@ -106,8 +110,13 @@ def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
         return [(size, None, 0, "same") for size in ARRAY_SIZES]
     if question == "array_handoff":
         return [(size, None, 0, where) for size in ARRAY_SIZES for where in ("same", "cross")]
+    if QUESTIONS[question][1] == "cost":
+        return [(64, None, 0, "cross")]
     counts = PEER_COUNTS if question == "queue_throughput" else (None,)
-    return [(size, peers, 0, where) for size in SIZES for peers in counts for where in PLACEMENTS]
+    cells = [(size, peers, 0, where) for size in SIZES for peers in counts for where in PLACEMENTS]
+    if QUESTIONS[question][1] == "throughput":
+        cells += [(size, counts[0], 0, where) for size in HUGE_SIZES for where in ("same", "cross")]
+    return cells
 
 
 def list_document(series: list[Series]) -> dict:

@@ -33,6 +33,24 @@ std::shared_ptr<AnyEndpoint> open_side(AnyPipe& pipe, int side) {
   return pipe.open(side);
 }
 
+TeamPlan pipe_stream(const PipeEntry& entry, const Keys& keys, const RunOptions& options,
+                     Sender send) {
+  const auto pipe = make_pipe_backend(entry, keys, options, false);
+  TeamPlan plan = pipe_plan(pipe, keys);
+  plan.producers = {{.name = "producer", .open = [pipe, send]() -> Job {
+                       return [end = open_side(*pipe, 1), send](const LoopPlan& batch) {
+                         return send(*end, batch);
+                       };
+                     }}};
+  plan.consumers = {{.name = "consumer", .open = [pipe]() -> Job {
+                       return [end = open_side(*pipe, 0),
+                               check = SequenceCheck()](const LoopPlan& batch) mutable {
+                         return end->stream_in(batch, check);
+                       };
+                     }}};
+  return plan;
+}
+
 std::vector<Series> pipe_series(const char* question, Metric metric, StartPipe start) {
   std::vector<Series> all;
   for (const auto& [name, entry] : PipeRegistry::entries()) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/harness/program.h"
+#include "bench/harness/senders.h"
 #include "impl/pipe/backend.h"
 
 namespace ipc::bench {
@@ -18,6 +19,10 @@ TeamPlan pipe_plan(const std::shared_ptr<AnyPipe>& pipe, const Keys& keys);
 
 // Opens one side in a peer and drops the other. std::function wants it copyable.
 std::shared_ptr<AnyEndpoint> open_side(AnyPipe& pipe, int side);
+
+// One producer and one consumer over a pipe that goes one way.
+TeamPlan pipe_stream(const PipeEntry& entry, const Keys& keys, const RunOptions& options,
+                     Sender send);
 
 using StartPipe = std::unique_ptr<Team> (*)(const PipeEntry&, const Keys&, const RunOptions&);
 

@@ -62,6 +62,37 @@ TEST(BenchmarkProcesses, AnswerEveryQuestionAboutSharedValues) {
   }
 }
 
+TEST(BenchmarkProcesses, WaitForWhatComesAfterASilence) {
+  for (const auto& [program, series] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"bench_pipe", "pipe_idle_cost/shm_ring/bytes:64/placement:cross"},
+           {"bench_queue", "queue_idle_cost/pipe_feeder/bytes:64/placement:cross"}}) {
+    const Result result = run(program, "'--benchmark_filter=^" + std::string(series) +
+                                           "$' --batches=1 --benchmark_format=json");
+    ASSERT_EQ(result.status, 0) << result.output;
+    const auto row =
+        nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
+    EXPECT_EQ(row["messages"], 1);
+    EXPECT_GE(row["real_time"], 2e9);
+    EXPECT_FALSE(row.contains("messages_per_second"));
+  }
+}
+
+TEST(BenchmarkProcesses, AskHugeMessagesOfStreamsOfOnePair) {
+  const Result list =
+      run("bench_queue", "--benchmark_list_tests --benchmark_filter=bytes:67108864");
+  EXPECT_THAT(list.output,
+              HasSubstr("queue_throughput/shm_robust/bytes:67108864/producers:1/consumers:1/"
+                        "placement:cross"));
+  for (const char* no : {"latency", "placement:free", "msgpack", "producers:2", "in_place", "idle"}) {
+    EXPECT_THAT(list.output, Not(HasSubstr(no)));
+  }
+  const Result measured =
+      run("bench_pipe",
+          "'--benchmark_filter=^pipe_throughput/unix_stream/bytes:67108864/placement:same$' "
+          "--messages=1 --batches=1");
+  EXPECT_EQ(measured.status, 0) << measured.output;
+}
+
 TEST(BenchmarkProcesses, ListWhatTheyMeasure) {
   for (const char* program : {"bench_pipe", "bench_queue", "bench_shared", "bench_floor"}) {
     const Result result = run(program, "--list");

@@ -6,11 +6,14 @@
 namespace ipc::bench {
 namespace {
 
-// A queue of one item is a rendezvous, which nobody asks for who has large messages.
+// A queue of one item is a rendezvous, which nobody asks for who has large messages. Of huge ones
+// some mechanisms set the memory aside for as many as there may be.
 constexpr std::size_t kFewestItems = 16;
+constexpr std::size_t kFewestHugeItems = 2;
 
 std::uint32_t items_for(const Keys& keys, const RunOptions& options) {
-  return static_cast<std::uint32_t>(std::max(kFewestItems, options.capacity_bytes / keys.bytes));
+  const std::size_t fewest = keys.bytes < kHugeBytes ? kFewestItems : kFewestHugeItems;
+  return static_cast<std::uint32_t>(std::max(fewest, options.capacity_bytes / keys.bytes));
 }
 
 }  // namespace
@@ -38,6 +41,39 @@ TeamPlan queue_plan(const Keys& keys, const std::vector<std::shared_ptr<AnyQueue
     if (!queue->has_helper()) continue;
     plan.helpers.push_back({.name = "helper " + std::to_string(plan.helpers.size()),
                             .serve = [queue] { queue->serve(); }});
+  }
+  return plan;
+}
+
+TeamPlan queue_stream(const QueueEntry& entry, const Keys& keys, const RunOptions& options,
+                      Sender send) {
+  const int producers = std::max(1, keys.producers);
+  const int consumers = std::max(1, keys.consumers);
+  const auto queue = make_queue_backend(entry, keys, options);
+  TeamPlan plan = queue_plan(keys, {queue});
+  plan.capacity_bytes = queue_capacity(entry, *queue, keys, options);
+  for (int i = 0; i < producers; ++i) {
+    plan.producers.push_back({.name = "producer " + std::to_string(i),
+                              .number = static_cast<std::uint32_t>(i),
+                              .share = producers,
+                              .open = [queue, send]() -> Job {
+                                return [end = std::shared_ptr(queue->open()),
+                                        send](const LoopPlan& batch) { return send(*end, batch); };
+                              }});
+  }
+  const Arrival arrival = !entry.traits.ordered ? Arrival::any
+                          : consumers == 1      ? Arrival::consecutive
+                                                : Arrival::increasing;
+  for (int i = 0; i < consumers; ++i) {
+    plan.consumers.push_back({.name = "consumer " + std::to_string(i),
+                              .share = consumers,
+                              .arrival = arrival,
+                              .open = [queue]() -> Job {
+                                return [end = std::shared_ptr(queue->open()),
+                                        check = SequenceCheck()](const LoopPlan& batch) mutable {
+                                  return end->stream_in(batch, check);
+                                };
+                              }});
   }
   return plan;
 }

@@ -15,6 +15,10 @@ bool is_asked(const Traits& traits, Metric metric, const Keys& keys) {
   if (keys.bytes == kLineBytes) {
     return traits.wait_class == WaitClass::spin && one_pair && keys.carriage == Carriage::copies;
   }
+  if (keys.bytes >= kHugeBytes) {
+    return metric == Metric::throughput && one_pair && keys.carriage == Carriage::copies &&
+           keys.placement != Placement::free;
+  }
   if (keys.carriage == Carriage::copies) return true;
   if (!one_pair || keys.placement == Placement::free) return false;
   constexpr std::size_t kTypical = 64;
@@ -85,6 +89,8 @@ std::string_view to_string(Metric metric) {
       return "latency";
     case Metric::throughput:
       return "throughput";
+    case Metric::cost:
+      return "cost";
     case Metric::floor:
       return "floor";
   }

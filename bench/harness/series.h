@@ -15,7 +15,7 @@
 
 namespace ipc::bench {
 
-enum class Metric { latency, throughput, floor };
+enum class Metric { latency, throughput, cost, floor };
 
 // The coordinates of a cell, in the order in which names give them. Zero or empty: not in the name.
 struct Keys {
@@ -53,8 +53,12 @@ std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys
 // it.
 inline constexpr std::size_t kLineBytes = 48;
 
+// From here on no cache holds a message, and it is far longer than what a transport holds.
+inline constexpr std::size_t kHugeBytes = 16777216;
+
 // What every question asks for.
-inline constexpr std::size_t kSizes[] = {16, kLineBytes, 64, 1024, 4096, 65536, 1048576};
+inline constexpr std::size_t kSizes[] = {16,    kLineBytes, 64,         1024,          4096,
+                                         65536, 1048576,    kHugeBytes, 4 * kHugeBytes};
 inline constexpr Carriage kCarriages[] = {Carriage::copies, Carriage::objects, Carriage::batches,
                                           Carriage::in_place};
 inline constexpr Placement kPlacements[] = {Placement::same, Placement::cross, Placement::free};
@@ -63,7 +67,8 @@ inline constexpr Placement kPlacements[] = {Placement::same, Placement::cross, P
 // it: it is asked of one pair, where the placement is known. Objects are asked of a small and a
 // large size, for an encoding costs by the byte. Batches are asked of backends that have them, for
 // streams of small messages; building in place of those that can. A message of kLineBytes is asked
-// of one pair that spins.
+// of one pair that spins. A huge one is asked as a stream between one pair whose placement is
+// known, copied: the time there is that of the bytes, whatever the rest.
 bool is_asked(const Traits& traits, Metric metric, const Keys& keys);
 
 std::string_view to_string(Metric metric);

@@ -59,7 +59,8 @@ def calibrate(
     with hardly a message, which show what a launch costs by itself. Ends early after a signal."""
     per_message: dict[str, float] = {}
     failures, context = {}, {}
-    probes = [entry for program in programs for entry in _spread(entries, program)]
+    quick = [entry for entry in entries if entry.metric != "cost"]
+    probes = [entry for program in programs for entry in _spread(quick, program)]
     launches = [(entry, None) for entry in entries] + [(entry, PROBE_MESSAGES) for entry in probes]
     bare: dict[str, list[float]] = {program: [] for program in programs}
     with Steps(console, "calibrating", [CALIBRATION_SECONDS] * len(launches)) as steps:

@@ -54,8 +54,11 @@ class Profile:
     verdict: bool
     aa: list[str]
     select: tuple[Mapping[str, Any], ...] = ()
+    omit: tuple[Mapping[str, Any], ...] = ()
 
     def takes(self, series: Series) -> bool:
+        if any(_fits(entry, series) for entry in self.omit):
+            return False
         return not self.select or any(_fits(entry, series) for entry in self.select)
 
 
@@ -67,12 +70,13 @@ def load_profiles(path: Path = PROFILES) -> dict[str, Profile]:
         raise PlanError(f"{path}: {error}") from None
     profiles = {}
     for name, table in tables.items():
-        entries = tuple(table.pop("select", ()))
-        for entry in entries:
-            if unknown := set(entry) - {"question", "backend", *KEYS}:
-                raise PlanError(f"{path}: {name}.select: unknown {', '.join(sorted(unknown))}")
+        chosen = {key: tuple(table.pop(key, ())) for key in ("select", "omit")}
+        for key, entries in chosen.items():
+            for entry in entries:
+                if unknown := set(entry) - {"question", "backend", *KEYS}:
+                    raise PlanError(f"{path}: {name}.{key}: unknown {', '.join(sorted(unknown))}")
         try:
-            profiles[name] = Profile(name=name, select=entries, **table)
+            profiles[name] = Profile(name=name, **chosen, **table)
         except TypeError as error:
             raise PlanError(f"{path}: [{name}]: {error}") from None
     return profiles

@@ -73,8 +73,16 @@ def test_quick_takes_at_most_40_series_and_what_the_claim_needs(available):
         assert f"queue_throughput/cpython_queue/bytes:{size}/codec:pickle/{one}" in names
 
 
-def test_full_takes_everything(available):
-    assert select(available, load_profiles()["full"], None) == available
+def test_full_takes_everything_but_what_waits_for_seconds(available):
+    full, idle = (select(available, load_profiles()[name], None) for name in ("full", "idle"))
+    assert {entry.metric for entry in idle} == {"cost"} and len(idle) > 20
+    assert sorted(map(str, full + idle)) == sorted(map(str, available))
+
+
+def test_what_is_omitted_is_not_taken():
+    one = profile(select=({"bytes": [64, 1024]},), omit=({"bytes": 1024, "placement": "same"},))
+    entries = [latency("os_pipe", 64, "same"), latency("os_pipe", 1024, "cross")]
+    assert select([*entries, latency("os_pipe", 1024, "same")], one, None) == entries
 
 
 def test_a_selection_compares_values_lists_and_absent_keys():

@@ -65,6 +65,7 @@ class Point:
 class Data:
     """What all figures share."""
 
+    rows: list[dict[str, Any]]  # of the summary
     points: list[Point]
     shown: set[style.Backend]  # those with a look of their own in figures with many lines
     floors: dict[str, float]  # series name -> median, ns
@@ -165,4 +166,4 @@ def read(run: RunDir, size: int | None = None) -> Data:
     alike = {style.COUNTERPART.get(backend, backend) for backend in shown}
     own = {backend for backend in shown if not style.is_cpython(backend)}
     looks = style.looks({p.backend for p in points}) | style.looks(shown | alike, own)
-    return Data(points, shown, floors, looks, conditions, size, run.histograms())
+    return Data(rows, points, shown, floors, looks, conditions, size, run.histograms())

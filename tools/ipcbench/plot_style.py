@@ -46,6 +46,11 @@ COUNTERPART = {
     ("queue", "cpython_simple_queue"): ("queue", "pipe_locked"),
 }
 
+POINTS = (
+    "Points: median over process runs; bars: its interval of at least 95 % by order statistics, "
+    "from 6 runs on."
+)
+
 WIDTH = 10.4
 DPI = 150
 SMALL = 8.0

@@ -29,6 +29,7 @@ from .plot_data import (
     quantiles,
     read,
 )
+from .plots_shared import shared_locks
 from .rundir import RunDir, RunDirError
 from .series import PLACEMENTS, parse
 
@@ -36,10 +37,6 @@ WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 ASIDE = 1.12  # factor between the marks of neighbouring lines of a figure against percentiles
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
-POINTS = (
-    "Points: median over process runs; bars: its interval of at least 95 % by order statistics, "
-    "from 6 runs on."
-)
 
 
 def sheet_of(
@@ -148,7 +145,7 @@ def by_size(
     points = [p for p in points if (p.backend, p.kind) not in outside]
     names = sorted({name for drawn in floors.values() for name in drawn})
     looks = {name: style.floor_line(i) for i, name in enumerate(names)}
-    note = POINTS + " null and floors off the scale are not drawn." + grey_note(data, points)
+    note = style.POINTS + " null and floors off the scale are not drawn." + grey_note(data, points)
     sheet, panels = sheet_of(title, data, note, points, list(looks.items()))
     for ax, key, members in panels:
         style.size_axis(ax, sizes)
@@ -217,7 +214,7 @@ def ranking(data: Data) -> style.Sheet:
         f"Ranking of round trip and throughput at {data.at()} (the best is on top)",
         [0.19 * rows + 0.1 for rows in heights],
         len(metrics),
-        f"{POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput)."
+        f"{style.POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput)."
         " Those called _spin never sleep. Cold colours: pipes; warm: queues; hollow: CPython's own."
         f"\n{data.conditions}",
         ranking=True,
@@ -323,7 +320,7 @@ def throughput_by_peers(data: Data) -> style.Sheet:
     if len(peers) < 2:
         raise Nothing("needs queue throughput with two numbers of producers and consumers")
     title = f"Queue throughput against producers x consumers at {data.at()} (higher is better)"
-    sheet, panels = sheet_of(title, data, POINTS + grey_note(data, points), points)
+    sheet, panels = sheet_of(title, data, style.POINTS + grey_note(data, points), points)
     for ax, _, members in panels:
         draw_lines(ax, data, members, lambda p: peers.index(p.peers))
         ax.set_xlim(-0.4, len(peers) - 0.6)
@@ -332,7 +329,7 @@ def throughput_by_peers(data: Data) -> style.Sheet:
     return sheet
 
 
-FIGURES = (latency_by_size, throughput_by_size, bandwidth_by_size)
+FIGURES = (latency_by_size, throughput_by_size, bandwidth_by_size, shared_locks)
 FIGURES_AT_ONE_SIZE = (ranking, percentiles, throughput_by_peers)
 
 

@@ -47,9 +47,15 @@ FLOORS = {
 }
 
 
+LOCKS = {"anonymous+atomic": 9, "anonymous+futex": 21, "file+futex": 22, "cpython_value": 1400}
+
+
 def cells():
     """(series name, ns per message or round trip) of every cell."""
     yield from FLOORS.items()
+    for name, alone in LOCKS.items():
+        for crowd in ("processes:1/placement:same", "processes:2/placement:cross"):
+            yield f"value_update/{name}/{crowd}", alone * (1 if "same" in crowd else 5)
     for (family, backends), place, n in itertools.product(
         {"pipe": PIPES, "queue": QUEUES}.items(), COST, SIZES
     ):
@@ -112,9 +118,10 @@ def synthesise(path: Path, blocks: int = 12, pick: str = "") -> RunDir:
                 "block": block,
             }
             row |= {"status": "ok", "utc": "2026-01-31T12:00:00Z", "real_time_ns": value}
-            if series.question.endswith("throughput"):
+            kind = summary.kind_of(series.question)
+            if kind == "throughput":
                 row |= {"messages_per_second": 1e9 / value, "asked_capacity_bytes": 65536}
-            if series.question.endswith("latency"):
+            if kind == "latency":
                 row |= {"p50_ns": value, "latency_kind": "rtt", "asked_capacity_bytes": 65536}
                 if series.keys["bytes"] == 64:
                     n = int(np.clip(1e8 / ns, 1000, 40000))
@@ -125,7 +132,7 @@ def synthesise(path: Path, blocks: int = 12, pick: str = "") -> RunDir:
 
 
 FIGURES = {
-    *("latency_by_size", "throughput_by_size", "bandwidth_by_size"),
+    *("latency_by_size", "throughput_by_size", "bandwidth_by_size", "shared_locks"),
     *("ranking_64B", "percentiles_64B", "throughput_by_peers_64B"),
 }
 
@@ -133,7 +140,7 @@ FIGURES = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> RunDir:
     path = tmp_path_factory.mktemp("plots") / "run"
-    made = synthesise(path, 6, r"bytes:(64|4096|65536)\b|floor")
+    made = synthesise(path, 6, r"bytes:(64|4096|65536)\b|floor|value_update")
     summary.write(made)
     return made
 
@@ -143,6 +150,15 @@ def sheets(run) -> dict[str, style.Sheet]:
     data = plots.read(run)
     with matplotlib.rc_context(style.STYLE):
         return {f.__name__: f(data) for f in (*plots.FIGURES, *plots.FIGURES_AT_ONE_SIZE)}
+
+
+def test_locks_are_ranked_in_each_crowd_on_one_memory(sheets):
+    panels = [ax for row in sheets["shared_locks"].panels for ax in row]
+    names = [[label.get_text() for label in ax.get_yticklabels()] for ax in panels]
+    assert names[0] == ["atomic", "futex", "cpython_value"] == names[2]
+    assert names[1] == [] == names[3]  # nobody asked
+    medians = [line.get_xdata()[0] for line in panels[0].lines if line.get_marker() == "o"]
+    assert medians == pytest.approx([9, 21, 1400], rel=0.1)
 
 
 def plot(*arguments) -> subprocess.CompletedProcess:
@@ -188,7 +204,7 @@ def test_every_axis_names_its_quantity_and_unit(sheets):
         for ax in sheet.panels[-1]:
             assert unit.search(ax.get_xlabel()), name
             assert all(tick.fullmatch(t.get_text()) for t in ax.get_xticklabels()), name
-        for row in sheet.panels if name != "ranking" else ():
+        for row in sheet.panels if name not in ("ranking", "shared_locks") else ():
             assert unit.search(row[0].get_ylabel()), name
             assert len(row[0].get_yticklabels()) >= 2
             assert all(tick.fullmatch(t.get_text()) for t in row[0].get_yticklabels()), name
@@ -314,7 +330,7 @@ def test_sizes_read_as_bytes_kib_and_mib():
 def test_what_was_not_measured_is_not_drawn_and_does_no_harm(run, tmp_path):
     only_runs = copy(run, tmp_path / "runs", "runs.csv")
     paths, left_out = plots.draw(RunDir(only_runs), tmp_path / "a")
-    assert len(paths) == 10 and len(left_out) == 1 and left_out[0].startswith("percentiles")
+    assert len(paths) == 12 and len(left_out) == 1 and left_out[0].startswith("percentiles")
 
     sizes = synthesise(tmp_path / "sizes", 1, r"_latency/os_pipe/bytes:(16|1024)/placement:same")
     paths, left_out = plots.draw(sizes, tmp_path / "b")
@@ -322,7 +338,7 @@ def test_what_was_not_measured_is_not_drawn_and_does_no_harm(run, tmp_path):
 
     floors = synthesise(tmp_path / "floors", 1, r"^floor/")
     paths, left_out = plots.draw(floors, tmp_path / "c")
-    assert paths == [] and len(left_out) == 6 and not (tmp_path / "c").exists()
+    assert paths == [] and len(left_out) == 7 and not (tmp_path / "c").exists()
 
     (tmp_path / "failed").mkdir()
     failed = RunDir(tmp_path / "failed")

@@ -35,6 +35,7 @@ SOCKPERF_SECONDS = 1
 SOCKPERF_PORT = 11119
 TCP_ROUND_TRIPS = 50_000
 ZMQ_MESSAGES = 1_000_000
+LINE_ROUND_TRIPS = 200_000
 
 Measured = Callable[[Path, list[int]], float]
 
@@ -148,6 +149,19 @@ def zmq_thr(added: int) -> Measured:
     return nanoseconds
 
 
+def line_rtt(added: int) -> Measured:
+    """A round trip of 48 bytes over cache lines, between two CPUs, with so much of shm_ring_spin added (see
+    line_rtt.cc)."""
+
+    def nanoseconds(build: Path, cpus: list[int]) -> float:
+        # pong, ping: as the peers are placed
+        where = [str(cpus[1 % len(cpus)]), str(cpus[0])]
+        argv = [str(build / "line_rtt"), str(LINE_ROUND_TRIPS), *where, str(added)]
+        return first_number(r"^([0-9.]+)$", _output(argv).strip(), "line_rtt")
+
+    return nanoseconds
+
+
 INSTRUMENTS = (
     Instrument(
         "perf bench sched pipe",
@@ -200,6 +214,26 @@ INSTRUMENTS = (
 )
 
 
+# Not of others: what the least that can be done becomes on its way to a mechanism.
+LADDERS = (
+    Instrument(
+        "line_rtt, a bare line each way",
+        "pipe_latency/shm_ring_spin/bytes:48/placement:cross",
+        "p50_ns",
+        "it carries one message and knows of nobody's end",
+        line_rtt(0),
+        (
+            Step("each message in the next of 1024 lines", line_rtt(1)),
+            Step("the word that will publish the next one is cleared before", line_rtt(2)),
+            Step("both say how far they are", line_rtt(3)),
+            Step("both look whether the other is there, for each message", line_rtt(4)),
+            Step("a pause between two looks for a message", line_rtt(5)),
+        ),
+    ),
+)
+MEASURED = INSTRUMENTS + LADDERS
+
+
 def runs_of(instrument: Instrument) -> dict[str, Measured]:
     """The instrument and its steps, by the names of their times."""
     steps = {f"{instrument.name} + {step.adds}": step.nanoseconds for step in instrument.steps}
@@ -226,9 +260,9 @@ def measure(build: Path, rounds: int, stop: Stop, report: Callable[[int], None])
     ]  # the last is where they put placement:same
     jobs: dict[str, Callable[[], float]] = {}
     columns = dict.fromkeys((STREAM, PING, CLOCK), "real_time_ns")
-    for name, column in (columns | {i.series: i.column for i in INSTRUMENTS}).items():
+    for name, column in (columns | {i.series: i.column for i in MEASURED}).items():
         jobs[name] = lambda name=name, column=column: our_time(build, name, column, stop)
-    for instrument in INSTRUMENTS:
+    for instrument in MEASURED:
         for name, measured in runs_of(instrument).items():
             jobs[name] = lambda m=measured: m(build, cpus)
     times: dict[str, dict[int, float]] = {name: {} for name in jobs}
@@ -245,7 +279,7 @@ def measure(build: Path, rounds: int, stop: Stop, report: Callable[[int], None])
         "ping over clock": _record(median_interval(over_clock)),
         "ratios": {
             name: _record(paired_ratio(times[i.series if name == i.name else name], times[i.name]))
-            for i in INSTRUMENTS
+            for i in MEASURED
             for name in runs_of(i)
         },
     }
@@ -290,14 +324,14 @@ def render(found: Mapping[str, Any]) -> str:
             f"| `{i.series}` {text(times[i.series], 0, ' ns')} | `{i.name}` {text(times[i.name], 0, ' ns')} "
             f"| {text(ratio, 3)} | {within(ratio, 1 - WITHIN, 1 + WITHIN)} | {i.differs} |"
         )
-    for i in INSTRUMENTS:
+    for i in MEASURED:
         if not all(name in times for name in runs_of(i)) or not i.steps:
             continue  # without steps, or measured before there were these
         lines += [
             "",
-            f"| from `{i.name}` to `{i.series}`, added to the line before | time | / theirs |",
+            f"| from `{i.name}` to `{i.series}`, added to the line before | time | / the first |",
             "|---|---|---|",
-            f"| (theirs) | {text(times[i.name], 0, ' ns')} | 1 |",
+            f"| (the first) | {text(times[i.name], 0, ' ns')} | 1 |",
         ]
         for step, name in zip(i.steps, [*runs_of(i)][1:]):
             lines.append(

@@ -32,12 +32,12 @@ def found(stream=10.0, ping=9.0, ratio=1.02, width=0.01):
         return {"median": median, "low": median * (1 - width), "high": median * (1 + width)}
 
     names = [quality.STREAM, quality.PING, quality.CLOCK]
-    names += [name for i in quality.INSTRUMENTS for name in (i.series, *quality.runs_of(i))]
+    names += [name for i in quality.MEASURED for name in (i.series, *quality.runs_of(i))]
     return {
         "rounds": 12,
         "times": {name: record(2000.0) for name in names} | {quality.STREAM: record(stream)},
         "ping over clock": record(ping),
-        "ratios": {name: record(ratio) for i in quality.INSTRUMENTS for name in quality.runs_of(i)},
+        "ratios": {name: record(ratio) for i in quality.MEASURED for name in quality.runs_of(i)},
         "commit": "0123456789ab",
     }
 
@@ -65,6 +65,7 @@ def test_output_of_our_instruments_is_read_in_nanoseconds(says, tmp_path):
     says("312.25\n")
     assert quality.zmq_thr(0)(tmp_path, [0, 1]) == pytest.approx(312.25)
     assert quality.group_stream(0)(tmp_path, [0, 1]) == pytest.approx(312.25)
+    assert quality.line_rtt(0)(tmp_path, [0, 1]) == pytest.approx(312.25)
     says("9120 4.00\n")
     assert quality.tcp_rtt(1)(tmp_path, [0, 1]) == pytest.approx(9120)
     says("")
@@ -104,7 +105,9 @@ def test_the_steps_lead_from_the_instrument_to_ours():
         quality.render(numbers).split(f"| from `{tcp.name}` to `{tcp.series}`")[1].split("\n\n")[0]
     )
     lines = table.splitlines()[2:]
-    assert lines[0].startswith("| (theirs) | 2000 ns") and lines[-1].startswith("| the rest (ours)")
+    assert lines[0].startswith("| (the first) | 2000 ns") and lines[-1].startswith(
+        "| the rest (ours)"
+    )
     assert [line.split(" | ")[:2] for line in lines[1:-1]] == [
         [f"| {step.adds}", f"{1000 * i} ns"] for i, step in enumerate(tcp.steps, start=1)
     ]

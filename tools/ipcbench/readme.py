@@ -20,6 +20,7 @@ from typing import Any
 from . import claims, quality
 from .claim_data import load_facts
 from .readme_runs import OURS, PLACEMENTS, ReadmeError, longest, newest, run_folders
+from .readme_idle import waiting
 from .readme_shared import shared, shared_values
 from .rundir import RunDir, write_text
 from .tables import bytes_text, digits, interval_text
@@ -239,10 +240,10 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def targets(run: RunDir) -> str:
-    """The project's own claims, as the newest runs under results/targets/ and results/shared/ decide them. Raises
+    """The project's own claims, as the newest runs under results/targets/, shared/ and idle/ decide them. Raises
     ReadmeError."""
     said, rows, captions = [], [], []
-    for folder in ("targets", "shared"):
+    for folder in ("targets", "shared", "idle"):
         run_there = newest(run.path.parent.parent / folder)
         environment = run_there.environment()
         ours = [judged for judged in claims.judge(run_there) if judged.claim.source == OURS]
@@ -380,6 +381,7 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "verdict": verdict,
     "targets": targets,
     "shared-values": shared_values,
+    "waiting": waiting,
     "facts": lambda _: facts(),
     BACKENDS: lambda _: "",  # of no run: see update
     SHARED: lambda _: "",

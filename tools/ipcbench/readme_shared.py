@@ -57,12 +57,19 @@ def shared_values(run: RunDir) -> str:
     noise = "; ".join(environment.get("noise") or []) or "none"
     return (
         f"Time for one operation, all processes together [its interval], over {run_there.plan().get('blocks')} process runs.\n\n"
-        f"{locks}\n\nA payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
+        f"{locks}\n\n{_figure(run_there)}A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
         f"{memories}\n\n"
         + "\n".join(said)
         + f"\n\nRun [{run_there.path.name}](results/shared/{run_there.path.name}/), "
         f"{machine_text(environment)}. Its warnings: {noise}.\n"
     )
+
+
+def _figure(run: RunDir) -> str:
+    picture = run.path / "plots" / "shared_locks.png"
+    if not picture.exists():
+        return ""
+    return f"![Adding one, by lock](results/shared/{run.path.name}/plots/{picture.name})\n\n"
 
 
 def _time_cell(row: Mapping[str, Any] | None) -> str:

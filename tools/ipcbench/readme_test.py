@@ -145,6 +145,7 @@ def test_the_targets_are_shown_with_what_was_wanted_and_is(root):
         keys = {"series": floor, "question": "floor", "backend": "cacheline_rtt", "bytes": None}
         made.append_run(row | keys | {"p50_ns": value, "block": block})
     make_run(root / "results" / "shared" / NEW, values(round_trip=5e3))
+    make_run(root / "results" / "idle" / NEW, values(round_trip=5e3))
     lines = readme.targets(run).splitlines()
     assert lines[0].startswith("- T1: shm_ring_spin answers 64 B")
     (line,) = [line for line in lines if line.startswith("| T1 |")]
@@ -152,6 +153,19 @@ def test_the_targets_are_shown_with_what_was_wanted_and_is(root):
         "| T1 | shm_ring_spin against floor/cacheline_rtt: round trip | 0.667 | 0.5"
     )
     assert line.endswith("] | fails |") and "Its warnings: none." in lines[-1]
+
+
+def test_waiting_is_told_as_a_share_of_a_cpu(root):
+    run = readme.reference_run(root)
+    idle = "idle_cost/shm_robust/bytes:64/placement:cross"
+    made = make_run(
+        root / "results" / "idle" / NEW,
+        {f"queue_{idle}": around(2e7), "pipe_idle_cost/os_pipe/bytes:64/placement:cross": [2e9]},
+    )
+    text = readme.waiting(run)
+    assert "| `shm_robust` |  | 1.00 % [0.9" in text
+    assert "| `os_pipe` | 100 % |  |" in text  # of one run there is no interval
+    assert f"[{made.path.name}](results/idle/{NEW}/)" in text
 
 
 def test_update_twice_changes_nothing(root):
@@ -219,6 +233,7 @@ def test_every_part_has_a_name_that_the_readme_may_use():
             "verdict",
             "targets",
             "shared-values",
+            "waiting",
             "facts",
             "backends",
             "shared",

@@ -19,6 +19,7 @@ STEAL_PERCENT = ((15.0, "very noisy"), (5.0, "noisy"), (1.0, "moderate"))
 HEADLINES = {
     "latency": ("p50_ns", "ns", False),
     "throughput": ("messages_per_second", "1/s", True),
+    "cost": ("cpu_ns_per_message", "ns", False),
     "floor": ("real_time_ns", "ns", False),
 }
 ROUND_TRIP = "p50_ns"  # a floor that times each round trip is compared with latencies, so it has their headline
@@ -35,11 +36,11 @@ OTHERS = {
 
 
 def kind_of(question: str) -> str:
-    """latency, throughput or floor: what a question measures. Raises ValueError for an unknown one."""
+    """latency, throughput, cost or floor: what a question measures. Raises ValueError for an unknown one."""
     kind = FLOOR if question == FLOOR else OTHERS.get(question, question.rsplit("_", 1)[-1])
     if kind not in HEADLINES:
         raise ValueError(
-            f"question '{question}' is neither floor nor ends in _latency or _throughput, nor is it one of "
+            f"question '{question}' is neither floor nor ends in _latency, _throughput or _cost, nor is it one of "
             + ", ".join(OTHERS)
         )
     return kind

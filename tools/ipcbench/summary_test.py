@@ -130,5 +130,6 @@ def test_rows_follow_the_order_that_was_asked():
 
 def test_a_question_of_unknown_kind_is_refused():
     assert kind_of("value_update") == "throughput" and kind_of("array_handoff") == "latency"
+    assert kind_of("pipe_idle_cost") == "cost"
     with pytest.raises(ValueError, match="value_nonsense"):
         kind_of("value_nonsense")

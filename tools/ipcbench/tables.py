@@ -16,6 +16,11 @@ from .summary import HEADLINES, kind_of
 
 WIDTH = 100
 _CELL = 17  # columns that one size takes
+_NOUNS = {
+    "latency": "round trip, p50, lower is better",
+    "throughput": "messages per second, higher is better",
+    "cost": "CPU time of all while one waits for 2 s, lower is better",
+}
 _LABELS = ("backend", "on", "objects", "peers")
 
 Row = Mapping[str, Any]
@@ -128,10 +133,7 @@ def question_tables(rows: Sequence[Row], wait_class: Mapping[str, str]) -> list[
     sizes = sorted({row["bytes"] for row in rows}, key=lambda size: size or 0)
     parts = -(-len(sizes) // max(1, (WIDTH - used - 1) // _CELL))
     width = -(-len(sizes) // parts)
-    noun = "round trip, p50, lower is better"
-    if better_high:
-        noun = "messages per second, higher is better"
-    sheets: list[RenderableType] = [_title(f"{question}: {noun}")]
+    sheets: list[RenderableType] = [_title(f"{question}: {_NOUNS[kind]}")]
     for start in range(0, len(sizes), width):
         columns = sizes[start : start + width]
         table = _table()

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// pipe_idle_cost: what does it cost to wait? For two seconds nothing comes, then the message that
+// ends them. Counted is the CPU time of all: the receiver's, for the producer sleeps.
+//
+//   producer --2 s of nothing, a message--> consumer
+#include "bench/harness/pipe_peers.h"
+
+namespace ipc::bench {
+namespace {
+
+std::unique_ptr<Team> start(const PipeEntry& entry, const Keys& keys, const RunOptions& options) {
+  TeamPlan plan = pipe_stream(entry, keys, options, send_after_silences);
+  plan.clock = Clock::all;
+  return std::make_unique<Team>(std::move(plan), options);
+}
+
+const RegisterQuestion registered([] {
+  std::vector<Series> series;
+  for (const auto& [name, entry] : PipeRegistry::entries()) {
+    if (!entry.traits.transports) continue;  // nobody waits there
+    series.push_back(backend_series("pipe_idle_cost", Metric::cost, entry, kSilentKeys, start, 2));
+  }
+  return series;
+});
+
+}  // namespace
+}  // namespace ipc::bench
