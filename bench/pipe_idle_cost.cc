@@ -9,9 +9,7 @@ namespace ipc::bench {
 namespace {
 
 std::unique_ptr<Team> start(const PipeEntry& entry, const Keys& keys, const RunOptions& options) {
-  TeamPlan plan = pipe_stream(entry, keys, options, send_after_silences);
-  plan.clock = Clock::all;
-  return std::make_unique<Team>(std::move(plan), options);
+  return std::make_unique<Team>(pipe_stream(entry, keys, options, send_after_silences), options);
 }
 
 const RegisterQuestion registered([] {

@@ -8,9 +8,7 @@ namespace ipc::bench {
 namespace {
 
 std::unique_ptr<Team> start(const PipeEntry& entry, const Keys& keys, const RunOptions& options) {
-  TeamPlan plan = pipe_stream(entry, keys, options, send_at_once);
-  plan.clock = Clock::stream;
-  return std::make_unique<Team>(std::move(plan), options);
+  return std::make_unique<Team>(pipe_stream(entry, keys, options, send_at_once), options);
 }
 
 const RegisterQuestion registered([] {

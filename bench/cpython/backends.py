@@ -200,7 +200,7 @@ class _Queue(Backend):
 
 class CpythonQueue(_Queue):
     name = "cpython_queue"
-    summary = "CPython's Queue(capacity / bytes, at least 16): a feeder thread writes to one pipe"
+    summary = "CPython's Queue(capacity / bytes, at least 16, of huge messages 2): a feeder thread writes to one pipe"
     source = "multiprocessing.Queue: pipe(2), POSIX semaphores for slots, readers and writers"
     capacity = "items"  # what is in the pipe counts as well, the pipe stays as it is
     order = "first in, first out for each producer; no order between producers"
@@ -237,7 +237,7 @@ class CpythonSimpleQueue(_Queue):
 class CpythonManagerQueue(_Queue):
     name = "cpython_manager_queue"
     summary = (
-        "CPython's Manager().Queue(capacity / bytes, at least 16): in a server process, to which "
+        "CPython's Manager().Queue(capacity / bytes, at least 16, of huge messages 2): in a server process, to which "
         "every put and get is a round trip"
     )
     source = (

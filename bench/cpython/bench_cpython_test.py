@@ -85,7 +85,8 @@ def test_the_list_document_is_well_formed():
     backends = {backend["name"]: backend for backend in document["backends"]}
     assert {backend["family"] for backend in backends.values()} == {"pipe", "queue", "shared"}
     names = [series["name"] for series in document["series"]]
-    assert len(set(names)) == len(names) == 468 + 28 + 7 + 32
+    messages, huge, idle, shared = 468, 28, 7, 32
+    assert len(set(names)) == len(names) == messages + huge + idle + shared
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])
         pairs = "/".join(f"{key}:{value}" for key, value in series["keys"].items())

@@ -16,7 +16,8 @@ const char* const kUsage =
 --messages=N                  messages of a batch (default: as many as take 20 ms)
 --batches=K                   batches of a series (default 5)
 --capacity=BYTES              asked capacity of the transport (default 65536)
---time_limit=SECONDS          for one batch, then the series has failed (default 10)
+--time_limit=SECONDS          for one batch, then the series has failed (default 10; each message
+                              of an _idle_cost takes 2)
 --histogram_out=FILE          latency histograms as CSV
 --benchmark_format=console|json  --benchmark_out=FILE  --benchmark_out_format=json
 --benchmark_context=KEY=VALUE,...  --benchmark_color=...  --benchmark_counters_tabular=...

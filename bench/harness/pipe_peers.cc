@@ -37,6 +37,7 @@ TeamPlan pipe_stream(const PipeEntry& entry, const Keys& keys, const RunOptions&
                      Sender send) {
   const auto pipe = make_pipe_backend(entry, keys, options, false);
   TeamPlan plan = pipe_plan(pipe, keys);
+  plan.clock = Clock::stream;
   plan.producers = {{.name = "producer", .open = [pipe, send]() -> Job {
                        return [end = open_side(*pipe, 1), send](const LoopPlan& batch) {
                          return send(*end, batch);

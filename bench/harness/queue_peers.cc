@@ -51,6 +51,7 @@ TeamPlan queue_stream(const QueueEntry& entry, const Keys& keys, const RunOption
   const int consumers = std::max(1, keys.consumers);
   const auto queue = make_queue_backend(entry, keys, options);
   TeamPlan plan = queue_plan(keys, {queue});
+  plan.clock = Clock::stream;
   plan.capacity_bytes = queue_capacity(entry, *queue, keys, options);
   for (int i = 0; i < producers; ++i) {
     plan.producers.push_back({.name = "producer " + std::to_string(i),

@@ -53,7 +53,7 @@ std::optional<std::string> reason_to_skip(const Traits& traits, const Keys& keys
 // it.
 inline constexpr std::size_t kLineBytes = 48;
 
-// From here on no cache holds a message, and it is far longer than what a transport holds.
+// Longer than what the caches of one core hold, and by far than what a transport does.
 inline constexpr std::size_t kHugeBytes = 16777216;
 
 // What every question asks for.

@@ -60,8 +60,8 @@ struct Way {
   // In shared memory. Apart: what the sender writes for each message, what the receiver does, and
   // what both look at for each message but seldom write.
   struct State {
-    alignas(kApart) std::atomic<std::uint64_t> sent{0};      // where the next header will stand
-    std::atomic<std::uint64_t> begun{0};                     // the same once what is shown now is
+    alignas(kApart) std::atomic<std::uint64_t> sent{0};  // where the next header will stand
+    std::atomic<std::uint64_t> begun{0};  // `sent` as it is after a publish, set before it
     alignas(kApart) std::atomic<std::uint64_t> received{0};  // end of what may be overwritten
     alignas(kApart) Presence sender;                         // the receiver sleeps on it
     alignas(kApart) Presence receiver;                       // the sender sleeps on it
@@ -79,6 +79,12 @@ struct Way {
   }
   std::atomic_ref<std::uint64_t> header(std::uint64_t place) const {
     return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at(place)));
+  }
+
+  // How long the next piece of a message is of which so much is left. Those that go in several have
+  // pieces of a quarter of the ring: one is copied out while the next is copied in.
+  std::uint64_t piece_of(std::uint64_t message, std::uint64_t left) const {
+    return message <= largest_piece ? message : std::min<std::uint64_t>(left, capacity / 4);
   }
 
   const RingMemory ring;
@@ -101,11 +107,9 @@ class Sender {
     if (Status s = begin(place); s != Status::ok) return s;
     reserved_ = {};
     const std::size_t length = message.size();
-    // Pieces of a quarter: one is copied out while the next is copied in.
-    const std::size_t most = length <= way_.largest_piece ? length : way_.capacity / 4;
     bool is_first = true;
     do {
-      const auto piece = message.first(std::min(message.size(), most));
+      const auto piece = message.first(way_.piece_of(length, message.size()));
       const std::uint64_t next = following(place, piece.size());
       if (Status s = wait_for_room(next, deadline); s != Status::ok) return s;
       put(place, next, piece);
@@ -184,11 +188,12 @@ class Sender {
   Status begin(std::uint64_t& place) {
     if (!state_.sender.is_taken()) enter();
     if (waiting_.other_is_gone()) return Status::closed;
-    place = state_.sent.load(std::memory_order_relaxed);
+    // acquire: pairs with publish in another process that had this side; begun is not older.
+    place = state_.sent.load(std::memory_order_acquire);
     if (state_.begun.load(std::memory_order_relaxed) == place) return Status::ok;
-    // One that had this side was killed in publish, and perhaps has sent this. Only then: a look at
-    // the header takes its line back from the receiver, which looks at it too, and costs a round
-    // trip a third of its time.
+    // One that had this side was killed in publish, and has perhaps sent what stands there. The
+    // header is looked at only then: that takes its line back from the receiver, which looks at it
+    // too, and is a large part of a round trip.
     const std::uint64_t first = place;
     while (const std::uint64_t word = way_.header(place).load(std::memory_order_relaxed)) {
       if (place - first > way_.capacity) return Status::corrupt;
@@ -209,7 +214,7 @@ class Sender {
     // release: pairs with the acquire in Receiver::has_message. seq_cst: before the look for a
     // sleeper, as that looks again after it has lain down.
     way_.header(place).store(header.word(), kPublish);
-    state_.sent.store(next, std::memory_order_relaxed);
+    state_.sent.store(next, std::memory_order_release);  // pairs with begin; after the header
     if constexpr (kWaits != WaitClass::spin) state_.sender.wake_sleeper();
     claim_ahead(next, next - place);
   }
@@ -275,7 +280,7 @@ class Receiver {
     for (std::size_t got = 0;;) {
       // Nothing that stands there is believed, the other side may have gone mad.
       if ((header.is_first && got != 0) || header.message != length ||
-          header.piece > std::min(length - got, way_.capacity / 2)) {
+          header.piece != way_.piece_of(length, length - got)) {
         return Status::corrupt;
       }
       if (got == 0) message.resize(length);  // may throw: the message is still there then
@@ -286,7 +291,6 @@ class Receiver {
       place = following(place, header.piece);
       free_up_to(place);
       if (got == length) return Status::ok;
-      if (header.piece == 0) return Status::corrupt;
       if (!wait_for_piece(place)) return Status::corrupt;
       header = header_at(place);
     }

@@ -67,7 +67,7 @@ TEST_P(SharedEndOfProcesses, MixesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(UnderALock, SharedEndOfProcesses,
                          testing::Values(Sharing{"os_pipe", true}, Sharing{"unix_stream", true},
-                                         Sharing{"tcp_loopback", true}),
+                                         Sharing{"tcp_loopback", true}, Sharing{"shm_ring", true}),
                          [](const auto& one) { return one.param.backend; });
 INSTANTIATE_TEST_SUITE_P(WithoutALock, SharedEndOfProcesses,
                          testing::Values(Sharing{"unix_seqpacket", false},

@@ -49,11 +49,12 @@ using typecode_t = typename detail::CodeOf<Letter, detail::Codes>::type;
 template <class Use>
 void with_typecode(char letter, const Use& use) {
   const bool known = [&]<class... Code>(std::type_identity<std::tuple<Code...>>) {
-    return ((Code::letter == letter && (use(typename Code::type{}), true)) || ...);
+    return ((Code::letter == letter && (static_cast<void>(use(typename Code::type{})), true)) ||
+            ...);
   }(std::type_identity<detail::Codes>());
   if (!known) {
     throw ValueError(std::string("type code '") + letter +
-                     "': there is no such one; valid are c u b B h H i I l L q Q f d");
+                     "': there is no such type code; valid are c u b B h H i I l L q Q f d");
   }
 }
 

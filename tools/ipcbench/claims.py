@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any
 
 from .claim_data import CLAIMS, Claim, Metric, Pair, load_claims
+from .plan import WIDEST
 from .rundir import RunDir, write_text
 from .series import NUMBER_KEYS, Series, parse
 from .stats import log_ratios, minimum_blocks, paired_ratio, selective, simultaneous
@@ -42,7 +43,6 @@ CONTAMINATED = (
     "the A/A pair differs from itself: the environment is contaminated, do not trust these verdicts, measure again "
     "(one in twenty clean runs looks so by chance)"
 )
-EVERYTHING = "full"  # the profile that has every series, named where the run's own gives no verdict
 _KEY_NAMES = {"bytes": SIZE, "codec": "objects"}
 
 
@@ -225,7 +225,7 @@ def _verdict(
     ):
         runs_failed = "1 process run" if failed == 1 else f"{failed} process runs"
         notes.append(f"{runs_failed} failed; their blocks do not count")
-    profile = (plan.get("profile") if plan.get("verdict", True) else None) or EVERYTHING
+    profile = (plan.get("profile") if plan.get("verdict", True) else None) or WIDEST
     return Verdict(
         claim=claim,
         language=language,

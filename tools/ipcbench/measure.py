@@ -30,7 +30,8 @@ from .progress import Steps
 from .rundir import SCHEMA, RunDir
 from .series import parse
 
-CALIBRATION_SECONDS = 0.2  # what a calibrating launch takes, before any is known
+CALIBRATION_SECONDS = 0.2  # what a calibrating launch takes, before any is known ...
+SILENT_SECONDS = 4.5  # ... of a question about waiting
 AROUND_SECONDS = 0.03  # what the tools take around a launch: to start it, to keep its numbers
 BATCH_LIMIT = 10
 CALIBRATION_LIMIT = 40.0
@@ -63,7 +64,7 @@ def calibrate(
     probes = [entry for program in programs for entry in _spread(quick, program)]
     launches = [(entry, None) for entry in entries] + [(entry, PROBE_MESSAGES) for entry in probes]
     bare: dict[str, list[float]] = {program: [] for program in programs}
-    with Steps(console, "calibrating", [CALIBRATION_SECONDS] * len(launches)) as steps:
+    with Steps(console, "calibrating", [calibration_seconds(e) for e, _ in launches]) as steps:
         for entry, messages in launches:
             if stop.signum is not None:
                 break
@@ -94,6 +95,11 @@ def calibrate(
         if n not in failures
     }
     return Calibrated(costs, failures, context)
+
+
+def calibration_seconds(entry: Listed) -> float:
+    """About what calibrating it takes, before any is known."""
+    return SILENT_SECONDS if entry.metric == "cost" else CALIBRATION_SECONDS
 
 
 def _spread(entries: Sequence[Listed], program: str) -> list[Listed]:

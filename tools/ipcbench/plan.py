@@ -19,7 +19,9 @@ PROFILES = Path(__file__).resolve().parent.parent / "profiles.toml"
 SLOW_FACTOR = 3  # how far a fast side may stretch the slowest side's run beyond run_seconds
 STEADY = 8  # a batch of a stream has so many times what can wait in the transport, ...
 STEADY_SECONDS = 0.1  # ... or takes so long
-QUEUE_ITEMS = 16  # what a queue is asked for at least
+QUEUE_ITEMS, HUGE_ITEMS = 16, 2  # what a queue is asked for at least; and of messages of ...
+HUGE = 16777216  # ... so many bytes and more (kHugeBytes of bench/harness/series.h)
+WIDEST = "full"  # the profile that has every series but what takes seconds each time
 CPYTHON = "bench_cpython"  # its sides are compared with each other
 # The questions that move messages from one process to another, which can be compared.
 TRANSFERS = {
@@ -127,8 +129,10 @@ def select(available: Sequence[Listed], profile: Profile | None, only: str | Non
         return in_profile
     taken = [entry for entry in in_profile if re.search(only, entry.series.name)]
     if not taken:
-        others = sum(bool(re.search(only, entry.series.name)) for entry in available)
-        hint = f"; {others} outside it match: try --profile full" if others else ""
+        others = [e.series for e in available if re.search(only, e.series.name)]
+        profiles = load_profiles()
+        takers = [n for n in (WIDEST, *profiles) if any(map(profiles[n].takes, others))]
+        hint = f"; {len(others)} outside it match: try --profile {takers[0]}" if takers else ""
         listing = "tools/run --list" + (f" --profile {profile.name}" if profile else "")
         there = sorted({f"{s.question}/{s.backend}" for s in (e.series for e in in_profile)})
         raise PlanError(
@@ -171,8 +175,10 @@ def steady_messages(entry: Listed, ns_per_message: float, capacity: int) -> floa
         return MEETING_SECONDS * 1e9 / ns_per_message
     if entry.metric != "throughput" or entry.series.question not in TRANSFERS:
         return 0
-    least = QUEUE_ITEMS if entry.series.question.startswith("queue") else 1
-    waiting = max(capacity // int(entry.series.keys["bytes"]), least)
+    size, least = int(entry.series.keys["bytes"]), 1
+    if entry.series.question.startswith("queue"):
+        least = QUEUE_ITEMS if size < HUGE else HUGE_ITEMS
+    waiting = max(capacity // size, least)
     return min(STEADY * waiting, STEADY_SECONDS * 1e9 / ns_per_message)
 
 

@@ -154,7 +154,7 @@ def line_rtt(added: int) -> Measured:
     line_rtt.cc)."""
 
     def nanoseconds(build: Path, cpus: list[int]) -> float:
-        # pong, ping: as the peers are placed
+        # ping, pong: as the peers are placed
         where = [str(cpus[1 % len(cpus)]), str(cpus[0])]
         argv = [str(build / "line_rtt"), str(LINE_ROUND_TRIPS), *where, str(added)]
         return first_number(r"^([0-9.]+)$", _output(argv).strip(), "line_rtt")
@@ -220,7 +220,7 @@ LADDERS = (
         "line_rtt, a bare line each way",
         "pipe_latency/shm_ring_spin/bytes:48/placement:cross",
         "p50_ns",
-        "it carries one message and knows of nobody's end",
+        "not in the table of those",
         line_rtt(0),
         (
             Step("each message in the next of 1024 lines", line_rtt(1)),
@@ -228,6 +228,10 @@ LADDERS = (
             Step("both say how far they are", line_rtt(3)),
             Step("both look whether the other is there, for each message", line_rtt(4)),
             Step("a pause between two looks for a message", line_rtt(5)),
+            Step(
+                "(what shm_ring does not do: the sender looks into its next line, at which the receiver looks)",
+                line_rtt(6),
+            ),
         ),
     ),
 )

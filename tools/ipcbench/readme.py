@@ -19,9 +19,9 @@ from typing import Any
 
 from . import claims, quality
 from .claim_data import load_facts
-from .readme_runs import OURS, PLACEMENTS, ReadmeError, longest, newest, run_folders
+from .readme_runs import OURS, PLACEMENTS, ReadmeError, caption, longest, newest, run_folders
 from .readme_idle import waiting
-from .readme_shared import shared, shared_values
+from .readme_shared import is_about_shared, shared, shared_values
 from .rundir import RunDir, write_text
 from .tables import bytes_text, digits, interval_text
 from .verdict import Cell, Verdict
@@ -245,7 +245,6 @@ def targets(run: RunDir) -> str:
     said, rows, captions = [], [], []
     for folder in ("targets", "shared", "idle"):
         run_there = newest(run.path.parent.parent / folder)
-        environment = run_there.environment()
         ours = [judged for judged in claims.judge(run_there) if judged.claim.source == OURS]
         said += [
             f"- {judged.claim.id}: {judged.claim.sentence.removeprefix('Target: ')}"
@@ -253,16 +252,13 @@ def targets(run: RunDir) -> str:
         ]
         for judged in ours:
             rows += [_target(judged, cell) for cell in judged.cells]
-        noise = "; ".join(environment.get("noise") or []) or "none"
-        captions.append(
-            f"run [{run_there.path.name}](results/{folder}/{run_there.path.name}/verdicts.md), "
-            f"{run_there.plan().get('blocks')} blocks, {machine_text(environment)}. Its warnings: {noise}."
-        )
-    caption = (
-        "Medians of ratios of paired blocks, above 1 where the first is better [their intervals]; "
-    )
+        ids = ", ".join(dict.fromkeys(judged.claim.id for judged in ours))
+        captions.append(f"{ids}: {caption(run_there, 'verdicts.md')}")
     head = ["", "the first against the second", "wanted", "is", "verdict"]
-    ending = caption + " The last ones: ".join(captions)
+    ending = (
+        "Medians of ratios of paired blocks, above 1 where the first is better [their intervals]. "
+    )
+    ending += " ".join(captions)
     return "\n".join(said) + f"\n\n{table(head, rows)}\n\n{ending}\n"
 
 
@@ -279,10 +275,10 @@ def _target(judged: Verdict, cell: Cell) -> list[str]:
 
 
 def verdict(run: RunDir) -> str:
-    """The verdicts of the run: a sentence each; one for each pair folded away."""
+    """The verdicts of the run but for those on shared values: a sentence each; one for each pair folded away."""
     out, folded = [], []
     for judged in claims.judge(run):
-        if judged.claim.source == OURS:
+        if judged.claim.source == OURS or is_about_shared(judged.claim):
             continue
         out += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
         folded.append(f"- {judged.claim.sentence} ({judged.language or judged.claim.id})")

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .readme_runs import newest
+from .readme_runs import caption, newest
 from .rundir import RunDir
 from .tables import digits
-from .verdict_page import machine_text, table
+from .verdict_page import table
 
 SILENCE_NS = 2e9  # kSilence of bench/harness/senders.h
 QUESTIONS = {"pipe": "pipe_idle_cost", "queue": "queue_idle_cost"}
@@ -21,7 +21,7 @@ def waiting(run: RunDir) -> str:
     rows = {
         (row["question"], row["backend"], row["codec"] or ""): row
         for row in there.summary()
-        if row["median"] is not None
+        if row["question"] in QUESTIONS.values()
     }
     names = sorted({key[1:] for key in rows})
     body = [
@@ -31,19 +31,18 @@ def waiting(run: RunDir) -> str:
         ]
         for backend, codec in names
     ]
-    environment = there.environment()
-    noise = "; ".join(environment.get("noise") or []) or "none"
     return (
         f"{table(['', *QUESTIONS], body)}\n\n"
         "CPU time of sender, receiver and helper over 2 s in which nothing comes, with the message that ends them, as a share "
-        f"of one CPU [its interval]; run [{there.path.name}](results/idle/{there.path.name}/), "
-        f"{there.plan().get('blocks')} blocks, {machine_text(environment)}. Its warnings: {noise}.\n"
+        f"of one CPU [its interval], by `tools/run --profile idle`; {caption(there)}\n"
     )
 
 
 def _share(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return ""
+    if row["median"] is None:
+        return "failed"
     median, low, high = (
         None if row[k] is None else digits(100 * row[k] / SILENCE_NS)
         for k in ("median", "low", "high")

@@ -9,6 +9,7 @@ from typing import Any
 
 from .rundir import RunDir
 from .tables import bytes_text
+from .verdict_page import machine_text
 
 PLACEMENTS = {"same": "both processes on one CPU", "cross": "on different CPUs"}
 OURS = "this project"  # the source of the claims that are targets
@@ -28,6 +29,17 @@ def newest(folder: Path) -> RunDir:
     for path in run_folders(folder):
         return RunDir(path)
     raise ReadmeError(f"{folder}: no run folder; results/README.md says how to record one")
+
+
+def caption(run: RunDir, page: str = "") -> str:
+    """Which run it is, how long, where, and what it warns of; `page` is the file in its folder that is linked to."""
+    environment = run.environment()
+    noise = "; ".join(environment.get("noise") or []) or "none"
+    folder = f"results/{run.path.parent.name}/{run.path.name}"
+    return (
+        f"run [{run.path.name}]({folder}/{page}), {run.plan().get('blocks')} blocks, {machine_text(environment)}. "
+        f"Its warnings: {noise}."
+    )
 
 
 def longest(backend: Mapping[str, Any]) -> str:

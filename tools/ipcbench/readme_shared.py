@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import claims
-from .readme_runs import OURS, PLACEMENTS, longest, newest
+from .claim_data import Claim
+from .readme_runs import OURS, PLACEMENTS, caption, longest, newest
 from .rundir import RunDir
 from .summary import OTHERS
 from .tables import bytes_text, interval_text
-from .verdict_page import machine_text, table
+from .verdict_page import table
 from .verdict_text import sentence
 
 # Columns of the table of locks: title -> (question, bytes, processes, placement).
@@ -51,18 +52,17 @@ def shared_values(run: RunDir) -> str:
     memories = lines(MEMORY_CELLS, lambda name: True)
     said = []
     for judged in claims.judge(run_there):
-        if judged.claim.source != OURS and any(m.x in OTHERS for m in judged.claim.metrics):
+        if judged.claim.source != OURS and is_about_shared(judged.claim):
             said += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
-    environment = run_there.environment()
-    noise = "; ".join(environment.get("noise") or []) or "none"
     return (
-        f"Time for one operation, all processes together [its interval], over {run_there.plan().get('blocks')} process runs.\n\n"
+        f"Time for one operation, all processes together [its interval].\n\n"
         f"{locks}\n\n{_figure(run_there)}A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
-        f"{memories}\n\n"
-        + "\n".join(said)
-        + f"\n\nRun [{run_there.path.name}](results/shared/{run_there.path.name}/), "
-        f"{machine_text(environment)}. Its warnings: {noise}.\n"
+        f"{memories}\n\n" + "\n".join(said) + f"\n\nBy {caption(run_there)}\n"
     )
+
+
+def is_about_shared(claim: Claim) -> bool:
+    return any(metric.x in OTHERS for metric in claim.metrics)
 
 
 def _figure(run: RunDir) -> str:

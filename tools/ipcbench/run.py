@@ -73,7 +73,7 @@ def start(
     aa = [name for name in profile.aa if name in {entry.series.name for entry in runnable}]
     launches = (len(runnable) + len(aa)) * blocks
     at_most = duration(
-        measure.CALIBRATION_SECONDS * len(runnable)
+        sum(map(measure.calibration_seconds, runnable))
         + profile.budget_seconds
         + measure.AROUND_SECONDS * launches
     )
