@@ -99,6 +99,16 @@ def test_the_list_document_is_well_formed():
     assert launch("--benchmark_list_tests").stdout.split() == names
 
 
+def test_a_silence_is_reported_with_what_it_costs(tmp_path):
+    out = tmp_path / "out.json"
+    silence = "^pipe_idle_cost/cpython_pipe_oneway/bytes:64/placement:cross$"
+    done = launch(f"--benchmark_filter={silence}", "--batches=1", f"--benchmark_out={out}")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(out.read_text())["benchmarks"]
+    assert row["real_time"] > 2e9 and 0 < row["cpu_ns_per_message"] < 2e8 and row["messages"] == 1
+    assert "messages_per_second" not in row and row["name"] in done.stdout
+
+
 def test_a_latency_row_has_the_schema_of_google_benchmark(tmp_path):
     out, histograms = tmp_path / "out.json", tmp_path / "histograms.csv"
     done = launch(

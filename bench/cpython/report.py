@@ -84,7 +84,9 @@ def console_line(entry: dict, width: int) -> str:
     if "label" in entry:
         quantiles = [f"{key[:-3]}={entry[key]:.0f}" for key in entry if key.endswith("_ns")]
         return f"{line}  {entry['label']} {' '.join(quantiles)}"
-    return f"{line}  {entry['messages_per_second']:.0f} messages/s"
+    if "messages_per_second" in entry:
+        line += f"  {entry['messages_per_second']:.0f} messages/s"
+    return line
 
 
 def console_header(width: int) -> str:

@@ -266,6 +266,14 @@ def test_a_target_may_be_a_floor(tmp_path):
     )
 
 
+def test_what_waiting_costs_is_told_as_a_time(tmp_path):
+    idle = "pipe_idle_cost/{}/bytes:64/placement:cross"
+    values = {idle.format("shm_ring"): around(2e6), idle.format("shm_ring_spin"): around(2e9)}
+    verdict = only(judge(tmp_path, values))
+    assert (verdict.claim.id, verdict.outcome) == ("T12", "holds")
+    assert "| 2.00 ms | `shm_ring_spin` | 2.00 s |" in tmp_path_file(tmp_path).read_text()
+
+
 def test_the_best_of_each_side_is_chosen_by_cell_within_the_wait_class(tmp_path):
     values = {
         rtt("pipe", "os_pipe", codec=""): around(1.2e4),

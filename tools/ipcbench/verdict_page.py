@@ -182,7 +182,7 @@ def _backend(series: str) -> str:
 def _value(value: float | None, column: str) -> str:
     if value is None:
         return ""
-    divisor, unit = quantity(value, "ns" if column.endswith("_ns") else "1/s")
+    divisor, unit = quantity(value, "ns" if "_ns" in column else "1/s")
     return f"{digits(value / divisor)} {unit}"
 
 
