@@ -48,10 +48,15 @@ Child fork_child(const std::function<int()>& body) {
     std::fflush(nullptr);
     _exit(status);
   }
-  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  Child child(pid, std::move(pidfd));
-  if (!child.pidfd_) throw_errno("pidfd_open");
+  Child child(pid, UniqueFd());  // ends it if it cannot be watched
+  child.pidfd_ = open_pidfd(pid);
   return child;
+}
+
+UniqueFd open_pidfd(pid_t pid) {
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) throw_errno("pidfd_open");
+  return pidfd;
 }
 
 void at_process_end(void (*call)()) {

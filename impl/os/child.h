@@ -39,6 +39,9 @@ class Child {
 // std::system_error.
 [[nodiscard]] Child fork_child(const std::function<int()>& body);
 
+// Readable when that process has ended. Throws std::system_error.
+UniqueFd open_pidfd(pid_t pid);
+
 // From now on this process and those forked later call it when they end normally: with exit, by
 // returning from main, or from the body of fork_child. For what must leave the process first. Not
 // while another thread may do the same.

@@ -33,6 +33,7 @@ class WrittenRing : public testing::Test {
   std::vector<std::string> received_after(std::string_view text) {
     Sender<WaitClass::block> heir(way_, sending_);
     EXPECT_EQ(heir.send(std::as_bytes(std::span(text)), Deadline::now()), Status::ok);
+    EXPECT_EQ(way_.state->begun, way_.state->sent) << "nothing is under way";
     std::vector<std::string> messages;
     Buffer message;
     Status status;

@@ -2,23 +2,84 @@
 #include "impl/process/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <exception>
+#include <iterator>
+#include <mutex>
 #include <utility>
 
 #include "impl/driver/errors.h"
 #include "impl/queue/queue_core.h"
 
 namespace ipc {
+
+// Those that this process has started, wherever they are now. A fork has none.
+class Children {
+ public:
+  static Children& here() {
+    static auto* children = new Children;  // for the end of the process, after destructors
+    // In a fork, whose only thread this is: another may have held the lock.
+    if (children->owner_ != getpid()) children = new Children;
+    return *children;
+  }
+
+  void add(Process* one) {
+    static const bool registered = [] {
+      at_process_end([] { here().end(); });
+      return true;
+    }();
+    static_cast<void>(registered);
+    const std::lock_guard hold(mutex_);
+    all_.push_back(one);
+  }
+  void remove(Process* one) {
+    const std::lock_guard hold(mutex_);
+    std::erase(all_, one);
+  }
+  void replace(Process* one, Process* by) {
+    const std::lock_guard hold(mutex_);
+    std::replace(all_.begin(), all_.end(), one, by);
+  }
+
+  std::vector<Process*> active() {
+    const std::lock_guard hold(mutex_);
+    std::vector<Process*> alive;
+    std::copy_if(all_.begin(), all_.end(), std::back_inserter(alive),
+                 [](Process* one) { return one->is_alive(); });
+    return alive;
+  }
+
+  // Daemons first: others may wait for what they do not get any more.
+  void end() {
+    std::unique_lock hold(mutex_);
+    const std::vector<Process*> all = std::exchange(all_, {});
+    hold.unlock();
+    for (Process* one : all) {
+      if (one->daemon_) one->child_->signal(SIGTERM);
+    }
+    for (Process* one : all) one->end();
+  }
+
+ private:
+  const pid_t owner_ = getpid();
+  std::mutex mutex_;
+  std::vector<Process*> all_;
+};
+
 namespace {
 
 // How the processes constructed in this process are numbered.
 std::string name_prefix = "Process-";
 std::atomic<int> constructed = 0;
+
+ThisProcess this_process;
+std::optional<ParentProcess> the_parent;
 
 void close_stdin() {
   UniqueFd null(open("/dev/null", O_RDONLY));
@@ -31,13 +92,24 @@ void close_stdin() {
 
 }  // namespace
 
-Process::Process(std::function<void()> function, std::string name)
+Process::Process(std::function<void()> function, std::string name, std::optional<bool> daemon)
     : function_(std::move(function)),
       identity_(name_prefix + std::to_string(++constructed)),
       name_(name.empty() ? identity_ : std::move(name)),
+      daemon_(daemon.value_or(this_process.daemon)),
       owner_(getpid()) {}
 
-Process::Process(Process&& other) noexcept = default;
+Process::Process(Process&& other) noexcept
+    : function_(std::move(other.function_)),
+      identity_(std::move(other.identity_)),
+      name_(std::move(other.name_)),
+      daemon_(other.daemon_),
+      closed_(other.closed_),
+      is_listed_(std::exchange(other.is_listed_, false)),
+      owner_(other.owner_),
+      child_(std::move(other.child_)) {
+  if (is_listed_) Children::here().replace(&other, this);
+}
 
 Process::~Process() {
   if (!child_) return;
@@ -46,6 +118,13 @@ Process::~Process() {
         child_.release());  // a copy made by fork: its destructor would kill the child
     return;
   }
+  if (is_listed_) Children::here().remove(this);
+  if (daemon_) child_->signal(SIGTERM);
+  end();
+}
+
+// Waits for it.
+void Process::end() {
   try {
     child_->wait(Deadline::never());
   } catch (
@@ -53,10 +132,16 @@ Process::~Process() {
   }
 }
 
-void Process::start() {
+void Process::start() { start(true); }
+
+void Process::start(bool is_listed) {
   require_owner();
   if (child_) throw StateError(name_ + ": cannot start a process twice");
+  if (this_process.daemon) throw StateError(name_ + ": daemonic processes have no children");
+  if (is_listed) static_cast<void>(active_children());  // reaps those that have ended
   child_ = std::make_unique<Child>(fork_child([this] { return run(); }));
+  if (is_listed) Children::here().add(this);
+  is_listed_ = is_listed;
   function_ = nullptr;
 }
 
@@ -66,9 +151,12 @@ int Process::run() const {
   constructed = 0;
   int status = 0;
   try {
+    the_parent.emplace(this_process.name, owner_);
+    this_process = {.name = name_, .daemon = daemon_};
     close_stdin();
     if (function_) function_();
   } catch (const Exit& exit) {
+    if (!exit.text.empty()) std::fprintf(stderr, "%s\n", exit.text.c_str());
     status = exit.status & 0xff;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
@@ -77,6 +165,7 @@ int Process::run() const {
     std::fprintf(stderr, "%s: an exception of unknown type\n", name_.c_str());
     status = 1;
   }
+  Children::here().end();
   flush_queues();
   return status;
 }
@@ -96,13 +185,30 @@ std::optional<int> Process::exitcode() {
 void Process::terminate() { child().signal(SIGTERM); }
 void Process::kill() { child().signal(SIGKILL); }
 
+void Process::close() {
+  if (closed_) return;
+  if (is_alive()) throw ValueError(name_ + ": cannot close a process while it runs; join it first");
+  if (is_listed_) Children::here().remove(this);
+  child_.reset();
+  function_ = nullptr;
+  closed_ = true;
+}
+
 std::optional<pid_t> Process::pid() const {
+  require_open();
   return child_ ? std::optional(child_->pid()) : std::nullopt;
 }
 
 int Process::sentinel() const {
+  require_open();
   if (!child_) throw ValueError(name_ + ": the process was not started");
   return child_->pidfd();
+}
+
+void Process::set_daemon(bool daemon) {
+  require_owner();
+  if (child_) throw StateError(name_ + ": whether it is a daemon is settled when it starts");
+  daemon_ = daemon;
 }
 
 Child& Process::child() const {
@@ -111,9 +217,31 @@ Child& Process::child() const {
   return *child_;
 }
 
+void Process::require_open() const {
+  if (closed_) throw ValueError(name_ + ": the process object is closed");
+}
+
 void Process::require_owner() const {
+  require_open();
   if (getpid() != owner_)
     throw StateError(name_ + ": only the process that made this object may use it");
 }
+
+pid_t ThisProcess::pid() const { return getpid(); }
+
+const ThisProcess& current_process() { return this_process; }
+
+ParentProcess::ParentProcess(std::string name, pid_t pid)
+    : name_(std::move(name)), pid_(pid), pidfd_(open_pidfd(pid)) {}
+
+bool ParentProcess::is_alive() const {
+  return poll_until(pidfd_.get(), POLLIN, Deadline::now()) == 0;
+}
+
+const ParentProcess* parent_process() { return the_parent ? &*the_parent : nullptr; }
+
+std::vector<Process*> active_children() { return Children::here().active(); }
+
+int cpu_count() { return static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)); }
 
 }  // namespace ipc

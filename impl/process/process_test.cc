@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "impl/driver/errors.h"
+#include "impl/os/affinity.h"
 #include "impl/os/mapping.h"
 #include "impl/pipe/pipe.h"
 #include "impl/process/typed_api_test.h"
@@ -244,6 +245,153 @@ TEST(Processes, ReportTheirEndToAWaiter) {
   EXPECT_THAT(wait({&*child}, kHang), testing::ElementsAre(0));
   EXPECT_EQ(child->exitcode(), -SIGKILL);
   EXPECT_THAT(wait({&*child}, 0), testing::ElementsAre(0));  // also after it was reaped
+}
+
+TEST(Processes, PrintTheTextTheyExitWithAndEndWithOne) {
+  testing::internal::CaptureStderr();
+  const std::optional<int> end = exitcode_of([] { throw Exit{"nothing to do"}; });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "nothing to do\n");
+  EXPECT_EQ(end, 1);
+}
+
+TEST(Processes, AreClosedAfterTheirEndAndThenRefuseAllButTheirName) {
+  Process child{run_for_ever, "", true};
+  child.set_daemon(false);
+  child.start();
+  EXPECT_THROW(child.close(), ValueError);
+  child.kill();
+  EXPECT_TRUE(child.join(kHang));
+  child.close();
+  child.close();
+  EXPECT_THROW(child.start(), ValueError);
+  EXPECT_THROW(child.join(), ValueError);
+  EXPECT_THROW(child.is_alive(), ValueError);
+  EXPECT_THROW(child.exitcode(), ValueError);
+  EXPECT_THROW(child.terminate(), ValueError);
+  EXPECT_THROW(child.pid(), ValueError);
+  EXPECT_THROW(child.sentinel(), ValueError);
+  EXPECT_NE(child.name(), "");
+  EXPECT_FALSE(child.daemon());
+  Process never;
+  never.close();
+  EXPECT_THROW(never.start(), ValueError);
+}
+
+TEST(Processes, KnowThemselvesAndTheirParent) {
+  EXPECT_EQ(current_process().name, "MainProcess");
+  EXPECT_EQ(current_process().pid(), getpid());
+  EXPECT_EQ(parent_process(), nullptr);
+  const pid_t parent = getpid();
+  Process child{[parent] {
+                  require(current_process().name == "outer", "its own name");
+                  require(current_process().pid() == getpid(), "its own pid");
+                  require(parent_process()->name() == "MainProcess", "its parent's name");
+                  require(parent_process()->pid() == parent, "its parent's pid");
+                  require(parent_process()->is_alive(), "its parent is alive");
+                  require(wait({parent_process()}, 0).empty(), "its parent has not ended");
+                  Process inner{[] { require(parent_process()->name() == "outer", "the outer"); }};
+                  inner.start();
+                  require(end_of(inner) == 0, "the inner one knows the outer one");
+                },
+                "outer"};
+  child.start();
+  EXPECT_EQ(end_of(child), 0);
+}
+
+TEST(Processes, MayBeRenamedBeforeTheyStart) {
+  Process child{[] { require(current_process().name == "late", "the name of start"); }, "early"};
+  child.set_name("late");
+  child.start();
+  EXPECT_EQ(end_of(child), 0);
+}
+
+TEST(Processes, AreListedWhileTheyRun) {
+  EXPECT_THAT(active_children(), testing::IsEmpty());
+  Process first{run_for_ever, "", true};
+  const Process never;
+  first.start();
+  Process second{run_for_ever, "", true};
+  second.start();
+  EXPECT_THAT(active_children(), testing::ElementsAre(&first, &second));
+  Process moved{std::move(first)};
+  EXPECT_THAT(active_children(), testing::ElementsAre(&moved, &second));
+  EXPECT_EQ(exitcode_of([] { require(active_children().empty(), "these are not the child's"); }),
+            0);
+  second.kill();
+  EXPECT_TRUE(second.join(kHang));
+  EXPECT_THAT(active_children(), testing::ElementsAre(&moved));
+  moved.kill();
+}
+
+// Objects that nobody destroys: what Python's interpreter does at its end is done all the same.
+TEST(Processes, WaitForTheirChildrenAtTheirEndButTerminateDaemons) {
+  const Shared<std::atomic<int>> done(0);
+  auto [here, there] = Pipe(false);
+  Process child{[&, &out = there] {
+    auto* const daemon = new Process{run_for_ever, "daemon", true};
+    daemon->start();
+    out.send(daemon->pid().value());
+    auto* const slow = new Process{[&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      *done = 1;
+    }};
+    slow->start();
+  }};
+  child.start();
+  const auto daemon = here.recv<pid_t>();
+  EXPECT_EQ(end_of(child), 0);
+  EXPECT_EQ(*done, 1);
+  EXPECT_EQ(::kill(daemon, 0), -1) << "the daemon lives";
+}
+
+TEST(Processes, ThatAreDaemonsAreTerminatedByTheirDestructor) {
+  const Shared<std::atomic<int>> terminated(0);
+  auto [here, there] = Pipe(false);
+  static std::atomic<int>* flag;
+  {
+    Process daemon{[&, &out = there] {
+                     flag = &*terminated;
+                     signal(SIGTERM, [](int) {
+                       *flag = 1;
+                       _exit(0);
+                     });
+                     out.send(true);
+                     run_for_ever();
+                   },
+                   "", true};
+    daemon.start();
+    EXPECT_TRUE(here.recv<bool>());
+  }
+  EXPECT_EQ(*terminated, 1);
+}
+
+TEST(Processes, ThatAreDaemonsHaveNoChildren) {
+  Process daemon{[] {
+                   Process child;
+                   require(child.daemon(), "it would be a daemon, as its maker");
+                   try {
+                     child.start();
+                   } catch (const StateError&) {
+                     throw Exit{3};
+                   }
+                 },
+                 "", true};
+  EXPECT_TRUE(daemon.daemon());
+  daemon.set_daemon(false);
+  daemon.set_daemon(true);
+  daemon.start();
+  EXPECT_THROW(daemon.set_daemon(false), StateError);
+  EXPECT_EQ(end_of(daemon), 3);
+}
+
+TEST(Processes, CountTheCpusOfTheMachine) {
+  const int before = cpu_count();
+  EXPECT_GE(before, 1);
+  EXPECT_EQ(exitcode_of([before] {
+              pin_to_cpu(allowed_cpus().front());
+              require(cpu_count() == before, "also those where it may not run");
+            }),
+            0);
 }
 
 }  // namespace

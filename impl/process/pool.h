@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+// Pool: processes that wait for tasks, as Python's multiprocessing.Pool.
+//
+//   int square(int x) { return x * x; }
+//
+//   ipc::Pool pool(4);
+//   pool.apply(square, 7);                                    // 49
+//   ipc::AsyncResult<int> later = pool.apply_async(square, 8);
+//   pool.map(square, std::vector{1, 2, 3});                   // {1, 4, 9}
+//   for (int x : pool.imap_unordered(square, numbers)) ...    // as they come
+//   pool.close();                                             // no more tasks
+//   pool.join();
+//
+// A task is a function, or a lambda that captures nothing, with arguments that msgpack carries; it
+// gets copies. Workers are forked when the pool is made: what a task uses beside its arguments must
+// have been there before. They are daemons, and cannot start processes. Tasks begin in the order in
+// which they were given.
+//
+// Who may call: any thread of the process that made the pool. Callbacks run in a thread of the pool
+// and must not wait for one of its results, nor destroy it.
+//
+// Ends: a task that throws gives its TaskError to who asks for the result. A worker that is killed,
+// or that leaves in the middle of a task, costs that task, whose result is WorkerDied, and another
+// takes its place; Python waits for ever. The destructor terminates: call close() and join() first
+// to have all tasks done.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "impl/process/async_result.h"
+#include "impl/process/pool_core.h"
+#include "impl/process/task.h"
+
+namespace ipc {
+
+// The results of Pool::imap and imap_unordered, one after the other.
+template <class R>
+class Results {
+ public:
+  // The next one; none after the last. Throws what its task did, and the one after it can be asked
+  // for; TimeoutError.
+  std::optional<R> next(Timeout timeout = std::nullopt) const {
+    std::unique_lock hold(shared_->mutex);
+    if (shared_->taken == shared_->count) return std::nullopt;
+    const std::size_t wanted = shared_->is_ordered ? shared_->taken : kAny;
+    const auto found = [&] {
+      return wanted == kAny ? shared_->there.begin() : shared_->there.find(wanted);
+    };
+    if (!detail::wait_until(shared_->changed, hold, deadline_of(timeout),
+                            [&] { return found() != shared_->there.end(); })) {
+      throw TimeoutError("the next result is not there yet");
+    }
+    const auto value = shared_->there.extract(found()).mapped();
+    ++shared_->taken;
+    hold.unlock();
+    if (const auto* const error = std::get_if<std::exception_ptr>(&value)) {
+      std::rethrow_exception(*error);
+    }
+    return std::get<R>(value);
+  }
+
+  // For a loop over all of them.
+  class Iterator {
+   public:
+    using value_type = R;
+    using difference_type = std::ptrdiff_t;
+    explicit Iterator(const Results& results) : results_(&results), value_(results.next()) {}
+    const R& operator*() const { return *value_; }
+    Iterator& operator++() {
+      value_ = results_->next();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const { return !value_; }
+
+   private:
+    const Results* results_;
+    std::optional<R> value_;
+  };
+  Iterator begin() const { return Iterator(*this); }
+  std::default_sentinel_t end() const { return {}; }
+
+ private:
+  friend class Pool;
+  static constexpr std::size_t kAny = static_cast<std::size_t>(-1);
+
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::map<std::size_t, std::variant<R, std::exception_ptr>> there;
+    std::size_t count = 0;
+    std::size_t taken = 0;
+    std::size_t arrived = 0;
+    bool is_ordered = true;
+
+    void put(std::size_t place, std::variant<R, std::exception_ptr> value) {
+      const std::lock_guard hold(mutex);
+      there.emplace(is_ordered ? place : arrived++, std::move(value));
+      changed.notify_all();
+    }
+  };
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+};
+
+class Pool {
+  template <class F, class Arguments>
+  using R = detail::result_of_t<F, Arguments>;
+  template <class... A>
+  using Arguments = std::tuple<detail::Carried<A>...>;
+  template <class Range>
+  using Item = detail::Carried<std::ranges::range_reference_t<Range>>;
+
+ public:
+  // As many workers as the machine has CPUs unless told. Throws ValueError for less than one and
+  // for a maxtasksperchild of less than one, std::system_error when they cannot be started.
+  explicit Pool(std::optional<int> processes = std::nullopt, PoolOptions options = {})
+      : core_(processes, std::move(options)) {}
+
+  // function(arguments...) in a worker; waits for what it gives. Throws what AsyncResult::get does.
+  template <TaskFunction F, class... A>
+  R<F, Arguments<A...>> apply(F function, A&&... arguments) {
+    return apply_async(function, std::forward<A>(arguments)...).get();
+  }
+  // The same without waiting. Throws ValueError when the pool takes no more tasks, as all do that
+  // give it some.
+  template <TaskFunction F, class... A>
+  AsyncResult<R<F, Arguments<A...>>> apply_async(F function, A&&... arguments) {
+    return call_async(function, Arguments<A...>(std::forward<A>(arguments)...), {});
+  }
+  // apply_async(f, std::tuple(1, "a"), {.callback = ...})
+  template <TaskFunction F, class... A>
+  AsyncResult<R<F, Arguments<A...>>> apply_async(
+      F function, const std::tuple<A...>& arguments,
+      const std::type_identity_t<Callbacks<R<F, Arguments<A...>>>>& callbacks) {
+    return call_async(function, Arguments<A...>(arguments), callbacks);
+  }
+
+  // The function of each item, in the order of the items. The workers get them in chunks, by
+  // default so that each has about four; of a chunk with an item whose function throws nothing else
+  // is kept. After all chunks are done, the first error that came is thrown. The result of an async
+  // one is a vector.
+  template <TaskFunction F, std::ranges::forward_range Items>
+  auto map(F function, const Items& items, std::optional<int> chunksize = std::nullopt) {
+    return map_async(function, items, chunksize).get();
+  }
+  template <TaskFunction F, std::ranges::forward_range Items>
+  auto map_async(F function, const Items& items, std::optional<int> chunksize = std::nullopt,
+                 const Callbacks<std::vector<R<F, std::tuple<Item<Items>>>>>& callbacks = {}) {
+    return gather<F, std::tuple<Item<Items>>>(function, items, chunksize, callbacks);
+  }
+  // The same of a function of several arguments, for items that are tuples of them.
+  template <TaskFunction F, std::ranges::forward_range Items>
+  auto starmap(F function, const Items& items, std::optional<int> chunksize = std::nullopt) {
+    return starmap_async(function, items, chunksize).get();
+  }
+  template <TaskFunction F, std::ranges::forward_range Items>
+  auto starmap_async(F function, const Items& items, std::optional<int> chunksize = std::nullopt,
+                     const Callbacks<std::vector<R<F, Item<Items>>>>& callbacks = {}) {
+    return gather<F, Item<Items>>(function, items, chunksize, callbacks);
+  }
+
+  // The function of each item, each a task: results can be taken while others are still to come,
+  // in the order of the items, or as they come.
+  template <TaskFunction F, std::ranges::forward_range Items>
+  Results<R<F, std::tuple<Item<Items>>>> imap(F function, const Items& items) {
+    return stream(function, items, true);
+  }
+  template <TaskFunction F, std::ranges::forward_range Items>
+  Results<R<F, std::tuple<Item<Items>>>> imap_unordered(F function, const Items& items) {
+    return stream(function, items, false);
+  }
+
+  int processes() const { return core_.processes(); }
+
+  // No more tasks; the workers end when all are done. A second time does nothing.
+  void close() { core_.close(); }
+  // Ends the workers now (SIGTERM): tasks that are not done give PoolTerminated.
+  void terminate() { core_.terminate(); }
+  // Waits until the workers have ended. Throws ValueError before close or terminate.
+  void join() { core_.join(); }
+
+ private:
+  template <class F, class Arguments, class Give, class Fail>
+  void submit(decltype(detail::TaskHead::run) run, F function, const Arguments& arguments,
+              Give give, Fail fail) {
+    core_.submit(detail::make_task({run, detail::word_of(function)}, arguments),
+                 {.give =
+                      [give = std::move(give), fail](std::span<const std::byte> outcome) {
+                        try {
+                          give(outcome);
+                        } catch (...) {
+                          fail(std::current_exception());
+                        }
+                      },
+                  .fail = fail});
+  }
+
+  template <class F, class Given>
+  AsyncResult<R<F, Given>> call_async(F function, const Given& arguments,
+                                      const Callbacks<R<F, Given>>& callbacks) {
+    AsyncResult<R<F, Given>> result(callbacks);
+    submit(
+        detail::run_call<F, Given>, function, arguments,
+        [result](std::span<const std::byte> outcome) {
+          result.give(detail::decoded<detail::ValueOf<R<F, Given>>>(outcome));
+        },
+        [result](const std::exception_ptr& error) { result.fail(error); });
+    return result;
+  }
+
+  // What the chunks of a map gave so far. Touched by the pool's thread only.
+  template <class Value>
+  struct Chunks {
+    std::vector<std::vector<Value>> values;
+    std::size_t left = 0;
+    std::exception_ptr error;
+  };
+
+  template <class F, class Each, class Items, class Calls>
+  AsyncResult<std::vector<R<F, Each>>> gather(F function, const Items& items,
+                                              std::optional<int> chunksize,
+                                              const Calls& callbacks) {
+    using Value = R<F, Each>;
+    static_assert(!std::is_void_v<Value>, "a map is of functions that give something");
+    if (chunksize && *chunksize < 1) {
+      throw ValueError("chunksize is " + std::to_string(*chunksize) + ": wanted at least 1");
+    }
+    core_.require_running();
+    AsyncResult<std::vector<Value>> result(callbacks);
+    std::vector<Each> all;
+    for (const auto& item : items) all.emplace_back(item);
+    if (all.empty()) {
+      result.give({});
+      return result;
+    }
+    constexpr std::size_t kChunksPerWorker = 4;
+    const std::size_t parts = kChunksPerWorker * static_cast<std::size_t>(processes());
+    const std::size_t size =
+        chunksize ? static_cast<std::size_t>(*chunksize) : (all.size() + parts - 1) / parts;
+    const auto chunks = std::make_shared<Chunks<Value>>();
+    chunks->left = (all.size() + size - 1) / size;
+    chunks->values.resize(chunks->left);
+    const auto finish = [chunks, result] {
+      if (--chunks->left != 0) return;
+      if (chunks->error) return result.fail(chunks->error);
+      std::vector<Value> values;
+      for (auto& part : chunks->values) std::ranges::move(part, std::back_inserter(values));
+      result.give(std::move(values));
+    };
+    for (std::size_t first = 0, number = 0; first < all.size(); first += size, ++number) {
+      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
+      const std::size_t length = std::min(size, all.size() - first);
+      submit(
+          detail::run_chunk<F, Each>, function,
+          std::vector<Each>(begin, begin + static_cast<std::ptrdiff_t>(length)),
+          [chunks, finish, number](std::span<const std::byte> outcome) {
+            chunks->values[number] = detail::decoded<std::vector<Value>>(outcome);
+            finish();
+          },
+          [chunks, finish](const std::exception_ptr& error) {
+            if (!chunks->error) chunks->error = error;
+            finish();
+          });
+    }
+    return result;
+  }
+
+  template <class F, class Items>
+  Results<R<F, std::tuple<Item<Items>>>> stream(F function, const Items& items, bool is_ordered) {
+    using Each = std::tuple<Item<Items>>;
+    using Value = R<F, Each>;
+    core_.require_running();
+    Results<Value> results;
+    const auto shared = results.shared_;
+    shared->is_ordered = is_ordered;
+    shared->count = static_cast<std::size_t>(std::ranges::distance(items));
+    std::size_t place = 0;
+    for (const auto& item : items) {
+      submit(
+          detail::run_call<F, Each>, function, Each(item),
+          [shared, place](std::span<const std::byte> outcome) {
+            shared->put(place, detail::decoded<Value>(outcome));
+          },
+          [shared, place](const std::exception_ptr& error) { shared->put(place, error); });
+      ++place;
+    }
+    return results;
+  }
+
+  detail::PoolCore core_;
+};
+
+}  // namespace ipc

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+// Pool as Python's multiprocessing.Pool has it, and better where that hangs. Every case forks.
+#include "impl/process/pool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "impl/os/mapping.h"
+#include "impl/process/typed_api_test.h"
+
+namespace ipc {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+int square(int x) { return x * x; }
+std::string joined(const std::string& a, const std::string& b) { return a + b; }
+int refuse(int x) {
+  if (x % 2 == 1) throw std::invalid_argument("odd: " + std::to_string(x));
+  return x;
+}
+pid_t pid() { return getpid(); }
+int slow(int x) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(x));
+  return x;
+}
+[[noreturn]] int die(int number) {
+  raise(number);
+  for (;;) pause();
+}
+
+std::vector<int> numbers(int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+TEST(PoolOfProcesses, AppliesAFunctionInAnotherProcess) {
+  Pool pool(2);
+  EXPECT_EQ(pool.apply(square, 7), 49);
+  EXPECT_EQ(pool.apply(joined, "a", std::string("b")), "ab");
+  EXPECT_EQ(pool.apply([](double x, int n) { return x * n; }, 1.5, 2), 3.0);
+  EXPECT_NE(pool.apply(pid), getpid());
+  pool.apply([] {});
+}
+
+TEST(PoolOfProcesses, GivesLargeArgumentsAndResultsWhole) {
+  Pool pool(2);
+  const std::string large(3'000'000, 'x');
+  EXPECT_EQ(pool.apply(joined, large, large).size(), 2 * large.size());
+}
+
+TEST(PoolOfProcesses, HasAsManyWorkersAsAskedFor) {
+  Pool pool(3);
+  EXPECT_EQ(pool.processes(), 3);
+  std::set<pid_t> seen;
+  for (const Deadline hang = deadline_of(kHang); seen.size() < 3 && !hang.passed();) {
+    for (const pid_t worker : pool.map(
+             [](int) {
+               slow(2);
+               return getpid();
+             },
+             numbers(12), 1)) {
+      seen.insert(worker);
+    }
+  }
+  EXPECT_EQ(seen.size(), 3u);
+  EXPECT_EQ(Pool().processes(), cpu_count());
+  EXPECT_THROW(Pool(0), ValueError);
+  EXPECT_THROW(Pool(1, {.maxtasksperchild = 0}), ValueError);
+}
+
+TEST(PoolOfProcesses, DoesNotWaitForAnAsyncResult) {
+  Pool pool(1);
+  const AsyncResult<int> late = pool.apply_async(slow, 200);
+  const AsyncResult<int> next = pool.apply_async(square, 3);
+  EXPECT_THROW(late.successful(), ValueError);
+  EXPECT_THROW(next.get(0), TimeoutError);
+  EXPECT_EQ(next.get(kHang), 9);
+  EXPECT_TRUE(late.ready());
+  EXPECT_TRUE(late.successful());
+  EXPECT_EQ(late.get(), 200);
+  EXPECT_EQ(late.get(), 200) << "again";
+}
+
+TEST(PoolOfProcesses, GivesBackTypeAndTextOfWhatATaskThrew) {
+  Pool pool(1);
+  const AsyncResult<int> result = pool.apply_async(refuse, 3);
+  for (int i = 0; i < 2; ++i) {
+    try {
+      result.get(kHang);
+      FAIL() << "no error";
+    } catch (const TaskError& error) {
+      EXPECT_EQ(error.type(), "std::invalid_argument");
+      EXPECT_STREQ(error.what(), "std::invalid_argument: odd: 3");
+    }
+  }
+  EXPECT_FALSE(result.successful());
+  EXPECT_EQ(pool.apply(refuse, 4), 4) << "the worker goes on";
+  EXPECT_THROW(pool.apply([] { throw 42; }), TaskError);
+}
+
+TEST(PoolOfProcesses, CallsBackInThisProcessBeforeTheResultIsThere) {
+  Pool pool(2);
+  std::atomic<int> values = 0, errors = 0;
+  std::atomic<pid_t> where = 0;
+  const Callbacks<int> callbacks = {.callback =
+                                        [&](int value) {
+                                          values += value;
+                                          where = getpid();
+                                        },
+                                    .error_callback = [&](const std::exception_ptr&) { ++errors; }};
+  pool.apply_async(refuse, std::tuple(4), callbacks).wait();
+  EXPECT_EQ(values, 4);
+  EXPECT_EQ(errors, 0);
+  EXPECT_EQ(where, getpid());
+  pool.apply_async(refuse, std::tuple(5), callbacks).wait();
+  EXPECT_EQ(values, 4);
+  EXPECT_EQ(errors, 1);
+}
+
+// CPython's results never come any more then.
+TEST(PoolOfProcesses, GoesOnAfterACallbackThrew) {
+  Pool pool(1);
+  testing::internal::CaptureStderr();
+  const auto result = pool.apply_async(
+      square, std::tuple(2), {.callback = [](int) { throw std::runtime_error("no such luck"); }});
+  EXPECT_EQ(result.get(kHang), 4);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("no such luck"));
+  EXPECT_EQ(pool.apply_async(square, 3).get(kHang), 9);
+}
+
+TEST(PoolOfProcesses, MapsInTheOrderOfTheItems) {
+  Pool pool(2);
+  EXPECT_THAT(pool.map(square, numbers(5)), ElementsAre(0, 1, 4, 9, 16));
+  EXPECT_THAT(pool.map(square, numbers(5), 2), ElementsAre(0, 1, 4, 9, 16));
+  EXPECT_THAT(pool.map(square, numbers(5), 100), ElementsAre(0, 1, 4, 9, 16));
+  EXPECT_THAT(pool.map(square, numbers(0)), ElementsAre());
+  EXPECT_EQ(pool.map(square, numbers(1000)).back(), 999 * 999);
+  EXPECT_THAT(pool.starmap(joined, std::vector<std::tuple<std::string, std::string>>{{"a", "b"},
+                                                                                     {"c", "d"}}),
+              ElementsAre("ab", "cd"));
+  EXPECT_THROW(pool.map(square, numbers(3), 0), ValueError);
+}
+
+TEST(PoolOfProcesses, FailsAMapAfterAllItsChunksAreDone) {
+  const Shared<std::atomic<int>> done(0);
+  static std::atomic<int>* counter;
+  counter = &*done;
+  Pool pool(2);
+  const auto count = [](int x) {
+    if (x == 0) throw std::runtime_error("the first");
+    slow(5);
+    return counter->fetch_add(1);
+  };
+  const auto result = pool.map_async(count, numbers(10), 1);
+  EXPECT_THROW(result.get(kHang), TaskError);
+  EXPECT_EQ(*done, 9);
+}
+
+TEST(PoolOfProcesses, GivesResultsWhileOthersAreStillToCome) {
+  Pool pool(2);
+  const auto ordered = pool.imap(slow, std::vector{60, 1, 1});
+  EXPECT_THROW(ordered.next(0), TimeoutError);
+  EXPECT_EQ(ordered.next(kHang), 60);
+  EXPECT_EQ(ordered.next(kHang), 1);
+  EXPECT_EQ(ordered.next(kHang), 1);
+  EXPECT_EQ(ordered.next(kHang), std::nullopt);
+  std::vector<int> all;
+  for (const int x : pool.imap_unordered(slow, std::vector{100, 1, 2})) all.push_back(x);
+  EXPECT_THAT(all, testing::UnorderedElementsAre(100, 1, 2));
+  EXPECT_EQ(all.back(), 100);
+  const auto failing = pool.imap(refuse, std::vector{0, 1, 2});
+  EXPECT_EQ(failing.next(kHang), 0);
+  EXPECT_THROW(failing.next(kHang), TaskError);
+  EXPECT_EQ(failing.next(kHang), 2);
+}
+
+TEST(PoolOfProcesses, DoesWhatItHasAfterItWasClosed) {
+  Pool pool(2);
+  std::vector<AsyncResult<int>> results;
+  for (int i = 0; i < 20; ++i) results.push_back(pool.apply_async(slow, 3));
+  EXPECT_THROW(pool.join(), ValueError);
+  pool.close();
+  pool.close();
+  EXPECT_THROW(pool.apply_async(square, 1), ValueError);
+  EXPECT_THROW(pool.map(square, numbers(3)), ValueError);
+  pool.join();
+  for (const auto& result : results) EXPECT_TRUE(result.ready());
+}
+
+TEST(PoolOfProcesses, TerminatesAtOnceAndSaysSo) {
+  Pool pool(1);
+  const pid_t worker = pool.apply(pid);
+  const auto running = pool.apply_async(slow, 100'000);
+  std::vector<AsyncResult<int>> waiting;
+  for (int i = 0; i < 1000; ++i) waiting.push_back(pool.apply_async(square, i));
+  pool.terminate();
+  pool.join();
+  EXPECT_THROW(running.get(kHang), PoolTerminated);
+  for (const auto& result : waiting) EXPECT_THROW(result.get(kHang), PoolTerminated);
+  EXPECT_EQ(kill(worker, 0), -1) << "the worker lives";
+  EXPECT_THROW(pool.apply_async(square, 1), ValueError);
+}
+
+// CPython waits for ever for a result that was lost.
+TEST(PoolOfProcesses, LosesNothingToAKillButTheTaskInHand) {
+  Pool pool(2);
+  for (const int number : {SIGKILL, SIGTERM}) {
+    const auto lost = pool.apply_async(die, number);
+    try {
+      lost.get(kHang);
+      FAIL() << "no error";
+    } catch (const WorkerDied& error) {
+      EXPECT_THAT(error.what(), HasSubstr("killed by signal " + std::to_string(number)));
+    }
+  }
+  EXPECT_THAT(pool.map(square, numbers(20), 1), testing::SizeIs(20));
+  for (int i = 0; i < 4; ++i) {  // while it waits
+    const pid_t idle = pool.apply(pid);
+    kill(idle, SIGKILL);
+    for (const Deadline hang = deadline_of(kHang); kill(idle, 0) == 0 && !hang.passed();) {
+      std::this_thread::yield();  // until the pool has seen it
+    }
+  }
+  EXPECT_THAT(pool.map(square, numbers(20), 1), testing::SizeIs(20));
+  EXPECT_THROW(pool.apply([]() -> int { throw Exit(3); }), WorkerDied);
+  pool.close();
+  pool.join();
+}
+
+TEST(PoolOfProcesses, ReplacesWorkersAfterTheirTasks) {
+  Pool pool(1, {.maxtasksperchild = 2});
+  std::vector<pid_t> workers;
+  for (int i = 0; i < 6; ++i) workers.push_back(pool.apply(pid));
+  EXPECT_EQ(workers[0], workers[1]);
+  EXPECT_NE(workers[1], workers[2]);
+  EXPECT_EQ(workers[2], workers[3]);
+  EXPECT_EQ(std::set<pid_t>(workers.begin(), workers.end()).size(), 3u);
+}
+
+TEST(PoolOfProcesses, InitializesEachWorkerFirst) {
+  static int set = 0;
+  Pool pool(2, {.initializer = [] { set = 7; }});
+  EXPECT_EQ(pool.apply([] { return set; }), 7);
+  EXPECT_EQ(set, 0);
+}
+
+// CPython starts workers that die for ever.
+TEST(PoolOfProcesses, TakesNoTasksWhenItsInitializerThrows) {
+  testing::internal::CaptureStderr();
+  Pool pool(1, {.initializer = [] { throw std::runtime_error("not today"); }});
+  EXPECT_THROW(
+      {
+        for (const Deadline hang = deadline_of(kHang); !hang.passed();) pool.apply(square, 1);
+      },
+      WorkerDied);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("not today"));
+  pool.close();
+  pool.join();
+}
+
+TEST(PoolOfProcesses, HasWorkersThatAreDaemonsWithNames) {
+  Pool pool(1);
+  EXPECT_THAT(pool.apply([] { return current_process().name; }), "ForkPoolWorker-1");
+  EXPECT_TRUE(pool.apply([] { return current_process().daemon; }));
+  try {
+    pool.apply([] {
+      Process child;
+      child.start();
+    });
+    FAIL() << "no error";
+  } catch (const TaskError& error) {
+    EXPECT_EQ(error.type(), "ipc::StateError");
+  }
+  EXPECT_THAT(active_children(), testing::IsEmpty());
+}
+
+TEST(PoolOfProcesses, LeavesNoProcess) {
+  pid_t worker;
+  {
+    Pool pool(1);
+    worker = pool.apply(pid);
+    pool.apply_async(slow, 100'000);
+  }
+  EXPECT_EQ(kill(worker, 0), -1);
+}
+
+}  // namespace
+}  // namespace ipc

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "impl/process/task.h"
+
+#include <cxxabi.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <typeinfo>
+
+#include "impl/process/process.h"
+
+namespace ipc::detail {
+namespace {
+
+constexpr std::byte kValue{0};
+constexpr std::byte kError{1};
+
+std::string type_name(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  return status == 0 ? name.get() : type.name();
+}
+
+Bytes error_message(const std::string& type, const std::string& text) {
+  Bytes message{kError};
+  encode(std::tuple(type, text), message);
+  return message;
+}
+
+}  // namespace
+
+Bytes run_task(std::span<const std::byte> task) {
+  try {
+    TaskHead head;
+    std::memcpy(&head, task.data(), sizeof head);
+    Bytes outcome{kValue};
+    head.run(head.function, task.subspan(sizeof head), outcome);
+    return outcome;
+  } catch (const Exit&) {
+    throw;  // ends the worker, as in Python
+  } catch (const std::exception& error) {
+    return error_message(type_name(typeid(error)), error.what());
+  } catch (...) {
+    return error_message("unknown", "what was thrown is no std::exception");
+  }
+}
+
+std::span<const std::byte> value_in(std::span<const std::byte> outcome) {
+  if (outcome[0] == kValue) return outcome.subspan(1);
+  const auto [type, text] = decode<std::tuple<std::string, std::string>>(outcome.subspan(1));
+  throw TaskError(type, text);
+}
+
+void report_callback(std::exception_ptr error) {
+  try {
+    std::rethrow_exception(std::move(error));
+  } catch (const std::exception& what) {
+    std::fprintf(stderr, "a callback of a pool threw: %s\n", what.what());
+  } catch (...) {
+    std::fprintf(stderr, "a callback of a pool threw what is no std::exception\n");
+  }
+}
+
+}  // namespace ipc::detail

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// A call as a message from a process to one that was forked from it: the address of the code that
+// knows its types, which is the same in both, and its arguments, encoded.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "impl/codec/msgpack.h"
+#include "impl/process/async_result.h"
+
+namespace ipc {
+
+// What a worker can be told to call: a function, or a lambda that captures nothing. What they use
+// beside their arguments must have been there before the worker was forked.
+template <class F>
+concept TaskFunction = (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>) ||
+                       (std::is_empty_v<F> && std::default_initializable<F>);
+
+namespace detail {
+
+using Bytes = std::vector<std::byte>;
+
+// An argument as the message carries it: owned, text as std::string.
+template <class A>
+using Carried = std::conditional_t<std::is_convertible_v<A, std::string_view>, std::string,
+                                   std::remove_cvref_t<A>>;
+
+// No type where the function does not take them.
+template <class F, class Arguments>
+struct ResultOf {};
+template <class F, class... A>
+requires std::invocable<F, A...>
+struct ResultOf<F, std::tuple<A...>> {
+  using type = std::remove_cvref_t<std::invoke_result_t<F, A...>>;
+};
+template <class F, class Arguments>
+using result_of_t = typename ResultOf<F, Arguments>::type;
+
+struct TaskHead {
+  void (*run)(std::uint64_t function, std::span<const std::byte> arguments, Bytes& result);
+  std::uint64_t function;
+};
+
+template <TaskFunction F>
+std::uint64_t word_of(F function) {
+  if constexpr (std::is_pointer_v<F>) {
+    return reinterpret_cast<std::uintptr_t>(function);
+  } else {
+    return 0;
+  }
+}
+template <TaskFunction F>
+F function_of(std::uint64_t word) {
+  if constexpr (std::is_pointer_v<F>) {
+    return reinterpret_cast<F>(static_cast<std::uintptr_t>(word));
+  } else {
+    return F{};
+  }
+}
+
+template <class F, class Arguments>
+ValueOf<result_of_t<F, Arguments>> call(F function, Arguments&& arguments) {
+  if constexpr (std::is_void_v<result_of_t<F, Arguments>>) {
+    std::apply(function, std::move(arguments));
+    return {};
+  } else {
+    return std::apply(function, std::move(arguments));
+  }
+}
+
+// In the worker. A monostate is nothing in the message.
+template <class F, class Arguments>
+void run_call(std::uint64_t word, std::span<const std::byte> arguments, Bytes& result) {
+  const auto value = call(function_of<F>(word), decode<Arguments>(arguments));
+  if constexpr (!std::is_same_v<decltype(value), const std::monostate>) encode(value, result);
+}
+template <class F, class Arguments>
+void run_chunk(std::uint64_t word, std::span<const std::byte> arguments, Bytes& result) {
+  std::vector<ValueOf<result_of_t<F, Arguments>>> values;
+  for (Arguments& each : decode<std::vector<Arguments>>(arguments)) {
+    values.push_back(call(function_of<F>(word), std::move(each)));
+  }
+  if constexpr (!std::is_void_v<result_of_t<F, Arguments>>) encode(values, result);
+}
+
+template <class Arguments>
+Bytes make_task(const TaskHead& head, const Arguments& arguments) {
+  Bytes task(sizeof head);
+  std::memcpy(task.data(), &head, sizeof head);
+  encode(arguments, task);
+  return task;
+}
+
+// In the worker: calls what a task says; what it gives or throws, as a message.
+Bytes run_task(std::span<const std::byte> task);
+
+// The value in such a message. Throws TaskError when it says that the task threw.
+std::span<const std::byte> value_in(std::span<const std::byte> outcome);
+
+template <class Value>
+Value decoded(std::span<const std::byte> outcome) {
+  const std::span<const std::byte> value = value_in(outcome);
+  if constexpr (std::is_same_v<Value, std::monostate>) {
+    return {};
+  } else {
+    return decode<Value>(value);
+  }
+}
+
+}  // namespace detail
+}  // namespace ipc
