@@ -69,7 +69,7 @@ F function_of(std::uint64_t word) {
 }
 
 template <class F, class Arguments>
-ValueOf<result_of_t<F, Arguments>> call(F function, Arguments&& arguments) {
+ValueOf<result_of_t<F, Arguments>> call(F function, Arguments arguments) {
   if constexpr (std::is_void_v<result_of_t<F, Arguments>>) {
     std::apply(function, std::move(arguments));
     return {};

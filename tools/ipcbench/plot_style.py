@@ -192,13 +192,16 @@ def log_units(axis: Axis, units: Units, most: int = 6) -> None:
 def size_axis(ax: Axes, sizes: Iterable[int]) -> None:
     """A logarithmic x axis with one tick at each measured size in bytes."""
     ticks = sorted(set(sizes))
+    named = [tick for tick in ticks if math.log2(tick).is_integer()]
     ax.set_xscale("log", base=2)
     ax.set_xlim(ticks[0] / 1.7, ticks[-1] * 1.7)
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(FixedLocator([]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, SIZE)))
+    # One between two powers of two, such as 48 B, is too near to the next for a name of its own.
+    name = lambda size, _: short(size, SIZE) if math.log2(size).is_integer() else ""  # noqa: E731
+    ax.xaxis.set_major_formatter(FuncFormatter(name))
     octave = ax.get_position().width * WIDTH / math.log2(ticks[-1] / ticks[0] * 1.7**2)
-    if min(math.log2(b / a) for a, b in zip(ticks, ticks[1:])) * octave < 0.45:
+    if min((math.log2(b / a) for a, b in zip(named, named[1:])), default=1) * octave < 0.45:
         ax.tick_params(axis="x", rotation=40)
         for label in ax.get_xticklabels():
             label.set(horizontalalignment="right", rotation_mode="anchor")

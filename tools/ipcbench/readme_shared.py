@@ -57,7 +57,7 @@ def shared_values(run: RunDir) -> str:
     return (
         f"Time for one operation, all processes together [its interval].\n\n"
         f"{locks}\n\n{_figure(run_there)}A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
-        f"{memories}\n\n" + "\n".join(said) + f"\n\nBy {caption(run_there)}\n"
+        f"{memories}\n\n" + "\n".join(said) + f"\n\nOf {caption(run_there)}\n"
     )
 
 
