@@ -31,7 +31,7 @@ def killed(state, send, receive):
     process = fork.Process(target=victim, daemon=True)
     process.start()
     ours.recv()
-    process.join(1)
+    process.join(2)  # it is there by then, whatever else runs
     assert process.is_alive(), "it was to wait"
     process.kill()
     process.join()
