@@ -13,12 +13,7 @@ std::unique_ptr<Team> start(const PipeEntry& entry, const Keys& keys, const RunO
 }
 
 const RegisterQuestion registered([] {
-  std::vector<Series> series;
-  for (const auto& [name, entry] : PipeRegistry::entries()) {
-    if (!entry.traits.transports) continue;  // nobody waits there
-    series.push_back(backend_series("pipe_idle_cost", Metric::cost, entry, kSilentKeys, start, 2));
-  }
-  return series;
+  return silent_series<PipeRegistry>("pipe_idle_cost", start);
 });
 
 }  // namespace

@@ -13,12 +13,7 @@ std::unique_ptr<Team> start(const QueueEntry& entry, const Keys& keys, const Run
 }
 
 const RegisterQuestion registered([] {
-  std::vector<Series> series;
-  for (const auto& [name, entry] : QueueRegistry::entries()) {
-    if (!entry.traits.transports) continue;  // nobody waits there
-    series.push_back(backend_series("queue_idle_cost", Metric::cost, entry, kSilentKeys, start, 2));
-  }
-  return series;
+  return silent_series<QueueRegistry>("queue_idle_cost", start);
 });
 
 }  // namespace

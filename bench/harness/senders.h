@@ -4,8 +4,9 @@
 
 #include <chrono>
 #include <thread>
+#include <vector>
 
-#include "bench/harness/series.h"
+#include "bench/harness/program.h"
 #include "impl/driver/endpoint.h"
 
 namespace ipc::bench {
@@ -36,6 +37,17 @@ inline LoopResult send_after_silences(AnyEndpoint& end, const LoopPlan& batch) {
     all.end_ns = sent.end_ns;
   }
   return all;
+}
+
+// A cell for each backend of a registry where somebody waits.
+template <class Registry, class Start>
+std::vector<Series> silent_series(const char* question, Start start) {
+  std::vector<Series> series;
+  for (const auto& [name, entry] : Registry::entries()) {
+    if (!entry.traits.transports) continue;
+    series.push_back(backend_series(question, Metric::cost, entry, kSilentKeys, start, 2));
+  }
+  return series;
 }
 
 }  // namespace ipc::bench

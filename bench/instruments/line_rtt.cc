@@ -134,29 +134,11 @@ int main(int argc, char** argv) {
                                           {"CPU_OF_PONG", 0},
                                           {"ADDED", kNothing, kLooksAhead}});
   const auto round_trips = static_cast<std::uint64_t>(given[0]);
+  constexpr decltype(&measure<kNothing>) kMeasures[] = {
+      measure<kNothing>, measure<kMoves>,  measure<kClears>,    measure<kCounts>,
+      measure<kLooks>,   measure<kPauses>, measure<kLooksAhead>};
   try {
-    switch (given[3]) {
-      case kNothing:
-        measure<kNothing>(round_trips, given[1], given[2]);
-        break;
-      case kMoves:
-        measure<kMoves>(round_trips, given[1], given[2]);
-        break;
-      case kClears:
-        measure<kClears>(round_trips, given[1], given[2]);
-        break;
-      case kCounts:
-        measure<kCounts>(round_trips, given[1], given[2]);
-        break;
-      case kLooks:
-        measure<kLooks>(round_trips, given[1], given[2]);
-        break;
-      case kPauses:
-        measure<kPauses>(round_trips, given[1], given[2]);
-        break;
-      default:
-        measure<kLooksAhead>(round_trips, given[1], given[2]);
-    }
+    kMeasures[given[3]](round_trips, given[1], given[2]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "line_rtt: %s\n", error.what());
     return 1;

@@ -152,24 +152,21 @@ class AsyncResult {
   explicit AsyncResult(Callbacks<T> callbacks) : callbacks_(std::move(callbacks)) {}
 
   void give(Value value) const {
-    if (callbacks_.callback) {
-      try {
-        callbacks_.callback(value);
-      } catch (...) {
-        detail::report_callback(std::current_exception());
-      }
-    }
+    call_back(callbacks_.callback, value);
     promised_->give(std::move(value));
   }
   void fail(const std::exception_ptr& error) const {
-    if (callbacks_.error_callback) {
-      try {
-        callbacks_.error_callback(error);
-      } catch (...) {
-        detail::report_callback(std::current_exception());
-      }
-    }
+    call_back(callbacks_.error_callback, error);
     promised_->fail(error);
+  }
+  template <class Callback, class Argument>
+  static void call_back(const Callback& callback, const Argument& argument) {
+    if (!callback) return;
+    try {
+      callback(argument);
+    } catch (...) {
+      detail::report_callback(std::current_exception());
+    }
   }
 
   std::shared_ptr<detail::Promised<Value>> promised_ = std::make_shared<detail::Promised<Value>>();

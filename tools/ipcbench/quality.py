@@ -53,7 +53,7 @@ class Instrument:
     """A measurement made by others, beside the series of ours that is nearest to it.
 
     `nanoseconds` takes (build folder, CPUs as placement:cross spreads peers) and gives ns per what the series counts.
-    `column` of runs.csv is what it is compared with. `differs`: what the two do not do alike. `steps` go from the
+    `column` of runs.csv is what it is compared with. `differs`: what the two do not do alike, of those made by others. `steps` go from the
     instrument towards the series, each with those before it.
     """
 
@@ -85,6 +85,17 @@ def _on(cpu: int, *argv: str) -> list[str]:
     return ["taskset", "-c", str(cpu), *argv]
 
 
+def _told(build: Path, program: str, *arguments: int) -> float:
+    """The number that an instrument made here prints."""
+    said = _output([str(build / program), *map(str, arguments)])
+    return first_number(r"^([0-9.]+)$", said.strip(), program)
+
+
+def _apart(cpus: list[int]) -> tuple[int, int]:
+    """Those of the one who sends first and of the other, as placement:cross spreads peers."""
+    return cpus[1 % len(cpus)], cpus[0]
+
+
 def perf_pipe(build: Path, cpus: list[int]) -> float:
     """A message of 4 bytes there and one back, on one CPU."""
     argv = _on(cpus[-1], "perf", "bench", "sched", "pipe", "-l", str(PERF_LOOPS))
@@ -100,12 +111,7 @@ def perf_messaging(build: Path, cpus: list[int]) -> float:
 
 def group_stream(added: int) -> Measured:
     """A message over unix sockets, on one CPU, with so much as it is in unix_stream (see group_stream.cc)."""
-
-    def nanoseconds(build: Path, cpus: list[int]) -> float:
-        argv = [str(build / "group_stream"), str(GROUP_MESSAGES), str(cpus[-1]), str(added)]
-        return first_number(r"^([0-9.]+)$", _output(argv).strip(), "group_stream")
-
-    return nanoseconds
+    return lambda build, cpus: _told(build, "group_stream", GROUP_MESSAGES, cpus[-1], added)
 
 
 def sockperf_tcp(build: Path, cpus: list[int]) -> float:
@@ -139,27 +145,13 @@ def tcp_rtt(added: int) -> Measured:
 def zmq_thr(added: int) -> Measured:
     """A message of 64 bytes over ipc://, from one CPU to another, at the receiver, with so much of zmq_pair added (see
     zmq_thr.cc; 0: ZeroMQ's method)."""
-
-    def nanoseconds(build: Path, cpus: list[int]) -> float:
-        # sender, receiver: as the peers are placed
-        where = [str(cpus[1 % len(cpus)]), str(cpus[0])]
-        argv = [str(build / "zmq_thr"), "64", str(ZMQ_MESSAGES), *where, str(added)]
-        return first_number(r"^([0-9.]+)$", _output(argv).strip(), "zmq_thr")
-
-    return nanoseconds
+    return lambda build, cpus: _told(build, "zmq_thr", 64, ZMQ_MESSAGES, *_apart(cpus), added)
 
 
 def line_rtt(added: int) -> Measured:
     """A round trip of 48 bytes over cache lines, between two CPUs, with so much of shm_ring_spin added (see
     line_rtt.cc)."""
-
-    def nanoseconds(build: Path, cpus: list[int]) -> float:
-        # ping, pong: as the peers are placed
-        where = [str(cpus[1 % len(cpus)]), str(cpus[0])]
-        argv = [str(build / "line_rtt"), str(LINE_ROUND_TRIPS), *where, str(added)]
-        return first_number(r"^([0-9.]+)$", _output(argv).strip(), "line_rtt")
-
-    return nanoseconds
+    return lambda build, cpus: _told(build, "line_rtt", LINE_ROUND_TRIPS, *_apart(cpus), added)
 
 
 INSTRUMENTS = (
@@ -220,7 +212,7 @@ LADDERS = (
         "line_rtt, a bare line each way",
         "pipe_latency/shm_ring_spin/bytes:48/placement:cross",
         "p50_ns",
-        "not in the table of those",
+        "",
         line_rtt(0),
         (
             Step("each message in the next of 1024 lines", line_rtt(1)),
