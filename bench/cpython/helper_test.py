@@ -2,6 +2,7 @@
 """A backend's helper, the server of a manager: where it runs, who pays for it, and what a killed process does to others."""
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import queue
@@ -19,6 +20,7 @@ import placement
 from backends import CpythonManagerQueue
 from child import Cost, cost_of
 from measure import measure
+from peer import Job
 from peers import SeriesFailed
 from questions import Series
 
@@ -149,6 +151,21 @@ def test_a_server_that_is_killed_is_the_reason_though_all_peers_have_ended_befor
 
     with pytest.raises(SeriesFailed, match=re.escape("manager was killed by signal 9 (Killed)")):
         run(Dying)
+
+
+def test_a_peer_that_is_killed_between_two_looks_at_it_is_the_reason():
+    ended, end = multiprocessing.Pipe()
+    end.close()
+
+    class Victim:
+        sentinel = ended
+        looks = itertools.chain([None], itertools.repeat(-signal.SIGKILL))
+        exitcode = property(lambda self: next(self.looks))
+
+    watched = peers.Peers.__new__(peers.Peers)
+    watched._jobs, watched._processes = [Job("producer", 0, None)], [Victim()]
+    watched._controls, watched._helper = [], None
+    assert str(watched._failure("cut off")) == "producer 0 was killed by signal 9 (Killed)"
 
 
 def test_a_manager_that_does_not_start_is_no_result(monkeypatch):

@@ -73,6 +73,7 @@ def of_queue(backend, state):
                 items.get()
             for number in range(MESSAGES):
                 items.put(number)
+                time.sleep(0.02)  # so that what still waits for the victim has its turn first
                 with contextlib.suppress(queue.Empty):
                     while items.get(**takes_time) != number:
                         pass

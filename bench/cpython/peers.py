@@ -191,12 +191,14 @@ class Peers:
         if self._helper is not None:
             watched.append((self._helper_name, self._helper))
         while True:
-            for name, process in watched:
-                if process.exitcode is not None and process.exitcode < 0:
-                    number = -process.exitcode
+            # Once a turn: a process may end between two looks, and must not be missed by both.
+            codes = [process.exitcode for _, process in watched]
+            for (name, _), code in zip(watched, codes):
+                if code is not None and code < 0:
+                    number = -code
                     cause = f"signal {number} ({signal.strsignal(number)})"
                     return SeriesFailed(f"{name} was killed by {cause}")
-            alive = [p.sentinel for _, p in watched if p.exitcode is None]
+            alive = [p.sentinel for (_, p), code in zip(watched, codes) if code is None]
             left = deadline - time.monotonic()
             if left <= 0 or not (alive or talking):
                 return SeriesFailed(reason)

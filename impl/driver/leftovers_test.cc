@@ -50,10 +50,10 @@ Belongings belongings_of_this_process() {
 }
 
 void expect_belongings(const Belongings& before) {
-  constexpr std::chrono::seconds kSilence{1};
+  constexpr std::chrono::seconds kSilence{4};
   Deadline deadline = Deadline::after(kSilence);
   Belongings now = belongings_of_this_process();
-  // Libraries close in threads of their own, one thing after another.
+  // Libraries close in threads of their own, one thing after another, and under a sanitizer slowly.
   while ((now.threads > before.threads || now.descriptors > before.descriptors) &&
          !deadline.passed()) {
     nap(std::chrono::milliseconds(1));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the sanitizers cannot judge: libraries that were not compiled for them.
+// What the sanitizers cannot judge: libraries that were not compiled for them. And what they need.
 #ifdef __SANITIZE_THREAD__
 // Their locks and atomics are not seen.
 extern "C" const char* __tsan_default_suppressions();
@@ -13,4 +13,9 @@ extern "C" const char* __tsan_default_suppressions() {
 // A connection that nng was still accepting when its socket was closed stays allocated.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:/proc/*/fd/\n"; }
+
+// Freed memory that is held back is copied, page table by page table, with every fork: 256 MB of it
+// would take as long as all else.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "quarantine_size_mb=8"; }
 #endif

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parent.parent
-GROUPS = {"run", "test", "check", "quality"}
+GROUPS = {"run", "test", "sanitize", "check", "quality"}
 SHELL_TOOLS = ("bash", "sh", "cat", "sed", "grep", "cut", "id", "dirname", "readlink", "env")
 
 
