@@ -169,6 +169,12 @@ void Object::Dict::rebuild_index() {
   for (std::size_t position = 0; position < entries_.size(); ++position) link(position);
 }
 
+Object::Object(const Object&) = default;
+Object::Object(Object&&) noexcept = default;
+Object& Object::operator=(const Object&) = default;
+Object& Object::operator=(Object&&) noexcept = default;
+Object::~Object() = default;
+
 Object::Object(std::string text) {
   const std::size_t valid = valid_utf8_prefix(text);
   if (valid != text.size()) {

@@ -91,6 +91,12 @@ class Object {
 
   // Conversions are implicit on purpose, so that {42, "hello"} can be written as a list.
   Object() = default;  // None
+  // In object.cc, for the compiler would make them anew in every unit.
+  Object(const Object&);
+  Object(Object&&) noexcept;
+  Object& operator=(const Object&);
+  Object& operator=(Object&&) noexcept;
+  ~Object();
   template <std::same_as<bool> T>
   Object(T value) : value_(value) {}
   template <IntegerValue T>
