@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "bench/harness/floor_peers.h"
+#include "bench/harness/operations.h"
 #include "impl/driver/carriers.h"
 #include "impl/os/error.h"
 #include "impl/os/mapping.h"
@@ -21,62 +22,39 @@
 namespace ipc::bench {
 namespace {
 
-// A batch of one operation, done by one peer.
-template <class Operation>
-Job repeat(Operation operation) {
-  return [operation](const LoopPlan& batch) {
-    LoopResult result;
-    result.begin_ns = monotonic_ns();
-    for (std::uint64_t i = 0; i < batch.messages; ++i) operation();
-    result.end_ns = monotonic_ns();
-    result.messages = batch.messages;
-    return result;
-  };
-}
-
-template <class Operation>
-std::unique_ptr<Team> alone(const Keys& keys, const RunOptions& options, Operation operation) {
-  TeamPlan plan;
-  plan.bytes = keys.bytes;
-  plan.placement = Placement::same;
-  plan.producers = {{.name = "worker", .open = [operation] { return repeat(operation); }}};
-  return std::make_unique<Team>(std::move(plan), options);
-}
-
 std::unique_ptr<Team> syscall_floor(const Keys& keys, const RunOptions& options) {
-  return alone(keys, options, [] { syscall(SYS_getppid); });
+  return alone(keys, options, [] { return repeat([] { syscall(SYS_getppid); }); });
 }
 
 std::unique_ptr<Team> clock_read(const Keys& keys, const RunOptions& options) {
-  return alone(keys, options, [] { monotonic_ns(); });
+  return alone(keys, options, [] { return repeat([] { monotonic_ns(); }); });
 }
 
 std::unique_ptr<Team> fork_wait(const Keys& keys, const RunOptions& options) {
-  return alone(keys, options, [] {
-    const pid_t pid = fork();
-    if (pid < 0) throw_errno("fork");
-    if (pid == 0) _exit(0);
-    if (waitpid(pid, nullptr, 0) != pid) throw_errno("waitpid");
-  });
+  const auto open = [] {
+    return repeat([] {
+      const pid_t pid = fork();
+      if (pid < 0) throw_errno("fork");
+      if (pid == 0) _exit(0);
+      if (waitpid(pid, nullptr, 0) != pid) throw_errno("waitpid");
+    });
+  };
+  return alone(keys, options, open, true);
 }
 
 // The compiler must believe that memory was read and written.
 void touch(void* memory) { asm volatile("" : : "r"(memory) : "memory"); }
 
 std::unique_ptr<Team> memcpy_floor(const Keys& keys, const RunOptions& options) {
-  TeamPlan plan;
-  plan.bytes = keys.bytes;
-  plan.placement = Placement::same;
-  plan.producers = {{.name = "worker", .open = [bytes = keys.bytes]() -> Job {
-                       const auto from = std::make_shared<Buffer>(touched_buffer(bytes));
-                       const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
-                       return repeat([from, to, bytes] {
-                         touch(from->data());
-                         std::memcpy(to->data(), from->data(), bytes);
-                         touch(to->data());
-                       });
-                     }}};
-  return std::make_unique<Team>(std::move(plan), options);
+  return alone(keys, options, [bytes = keys.bytes] {
+    const auto from = std::make_shared<Buffer>(touched_buffer(bytes));
+    const auto to = std::make_shared<Buffer>(touched_buffer(bytes));
+    return repeat([from, to, bytes] {
+      touch(from->data());
+      std::memcpy(to->data(), from->data(), bytes);
+      touch(to->data());
+    });
+  });
 }
 
 // The writer fills a buffer, the reader copies it, in turns; only the copying is on the clock. One

@@ -48,6 +48,9 @@ class Backend:
     transports = True
     codecs: tuple[str, ...] = ("pickle",)
     processes = ANY_NUMBER  # that may change a shared value at the same time
+    question = ""  # that is asked of it: set by whoever measures
+    one_worker = False  # does a whole batch, by `processes` others
+    has_children = False  # its peers start processes, which are billed with them
     helper_name = ""  # of the process that works for the peers, watched and billed with them
     helper = None  # that process
 

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
@@ -40,12 +41,34 @@ class Cost:
     def __init__(self, cpu_ns: int = 0, voluntary: int = 0, involuntary: int = 0):
         self.cpu_ns, self.voluntary, self.involuntary = cpu_ns, voluntary, involuntary
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.cpu_ns + other.cpu_ns,
+            self.voluntary + other.voluntary,
+            self.involuntary + other.involuntary,
+        )
+
     def __sub__(self, earlier: Cost) -> Cost:
         return Cost(
             self.cpu_ns - earlier.cpu_ns,
             self.voluntary - earlier.voluntary,
             self.involuntary - earlier.involuntary,
         )
+
+
+def cost_so_far(with_children: bool) -> Cost:
+    """Of this process; `with_children`: of those that it has waited for and those that it has, too."""
+    usage = getrusage(RUSAGE_SELF)
+    cost = Cost(time.process_time_ns(), usage.ru_nvcsw, usage.ru_nivcsw)
+    if with_children:
+        usage = getrusage(RUSAGE_CHILDREN)
+        ended = round((usage.ru_utime + usage.ru_stime) * 1e9)
+        cost += Cost(ended, usage.ru_nvcsw, usage.ru_nivcsw)
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/children", encoding="ascii") as children:
+                for pid in children.read().split():
+                    cost += cost_of(int(pid))
+    return cost
 
 
 def cost_of(pid: int) -> Cost:

@@ -52,6 +52,7 @@ def measure(
         try:
             with placement.on(helper_cpu if backend_class.helper_name else None):
                 backend = backend_class(round_trip, series.bytes, series.codec, capacity)
+            backend.question = series.question
             ends.callback(backend.close)
             peers = Peers(backend, jobs, series.bytes, spin, time_limit)
             ends.callback(peers.kill)
@@ -77,8 +78,10 @@ def _roles(series: Series, round_trip: bool) -> list[tuple[str, int]]:
     """(role, index among those of its role) of each peer, in the order of their CPUs."""
     if round_trip:
         return [("pong", 0), ("ping", 0)]
-    if BACKENDS[series.backend].family == "shared":
-        return [("worker", i) for i in range(max(1, series.processes))]
+    backend = BACKENDS[series.backend]
+    if backend.family in ("shared", "process"):
+        count = 1 if backend.one_worker else max(1, series.processes)
+        return [("worker", i) for i in range(count)]
     roles = [("consumer", i) for i in range(series.consumers)]
     return roles + [("producer", i) for i in range(series.producers)]
 

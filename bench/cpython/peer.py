@@ -6,11 +6,10 @@ from __future__ import annotations
 import os
 import time
 from multiprocessing.connection import Connection
-from resource import RUSAGE_SELF, getrusage
 
 import loops
 from backends import Backend
-from child import attach
+from child import attach, cost_so_far
 from histogram import Histogram
 
 SPIN_NS = 500_000  # a spinning peer sleeps until so long before the start
@@ -53,17 +52,15 @@ class Peer:
             control.send(("ready", None))
             start = control.recv()
             in_time = self._wait_for(start)
-            switches = getrusage(RUSAGE_SELF)
-            cpu = time.process_time_ns()
+            before = cost_so_far(self._backend.has_children)
             outcome = self._loop(messages, first)
             control.send(("done", None))
             control.recv()
-            cpu = time.process_time_ns() - cpu
-            after = getrusage(RUSAGE_SELF)
+            cost = cost_so_far(self._backend.has_children) - before
             report = self._report(outcome)
-            report["cpu_ns"] = cpu
-            report["voluntary"] = after.ru_nvcsw - switches.ru_nvcsw
-            report["involuntary"] = after.ru_nivcsw - switches.ru_nivcsw
+            report["cpu_ns"] = cost.cpu_ns
+            report["voluntary"] = cost.voluntary
+            report["involuntary"] = cost.involuntary
             report["in_time"] = in_time
             control.send(("report", report))
         if self._backend.leftover(role):

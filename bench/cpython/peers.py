@@ -72,7 +72,9 @@ class Peers:
                 self._controls.append(control)
                 peer = Peer(backend, job, size, spin, *counts)
                 arguments = (peer, theirs, self._controls, os.getpid())
-                process = fork.Process(target=run_peer, args=arguments, daemon=True)
+                # One that starts processes must be no daemon; it ends with the coordinator all the same.
+                daemon = not backend.has_children
+                process = fork.Process(target=run_peer, args=arguments, daemon=daemon)
                 process.start()
                 self._processes.append(process)
                 theirs.close()

@@ -29,6 +29,11 @@ QUESTIONS = {
     "array_copy": ("shared array", "throughput"),
     "array_handoff": ("shared handoff", "latency"),
     "lock_handoff": ("shared lock", "throughput"),
+    "process_start": ("process start", "throughput"),
+    "pool_apply": ("process pool", "throughput"),
+    "pool_map": ("process pool", "throughput"),
+    "cpu_bound": ("process work", "throughput"),
+    "io_bound": ("process work", "throughput"),
 }
 
 
@@ -110,6 +115,12 @@ def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
         return [(size, None, 0, "same") for size in ARRAY_SIZES]
     if question == "array_handoff":
         return [(size, None, 0, where) for size in ARRAY_SIZES for where in ("same", "cross")]
+    if question == "process_start":
+        return [(0, None, 0, placement) for placement in ("same", "free")]
+    if question == "pool_apply":
+        return [(0, None, 1, placement) for placement in ("same", "free")]
+    if question in ("pool_map", "cpu_bound", "io_bound"):
+        return [(0, None, workers, "free") for workers in (1, 2, 4)]
     if QUESTIONS[question][1] == "cost":
         return [(64, None, 0, "cross")]
     counts = PEER_COUNTS if question == "queue_throughput" else (None,)

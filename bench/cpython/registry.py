@@ -11,6 +11,13 @@ from backends import (
     CpythonQueue,
     CpythonSimpleQueue,
 )
+from processes import (
+    CpythonPool,
+    CpythonProcess,
+    CpythonProcesses,
+    CpythonThread,
+    CpythonThreads,
+)
 from shared import (
     CpythonArray,
     CpythonArraySemaphore,
@@ -36,5 +43,10 @@ BACKENDS: dict[str, type[Backend]] = {
         CpythonArraySemaphore,
         CpythonLock,
         CpythonRlock,
+        CpythonProcess,
+        CpythonThread,
+        CpythonPool,
+        CpythonProcesses,
+        CpythonThreads,
     )
 }

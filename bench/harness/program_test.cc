@@ -17,6 +17,7 @@
 #include <string>
 
 #include "impl/os/deadline.h"
+#include "impl/os/run_program_test.h"
 
 namespace ipc::bench {
 namespace {
@@ -24,22 +25,10 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-struct Result {
-  int status;
-  std::string output;  // both streams
-};
+using Result = ProgramResult;
 
 Result run(const std::string& program, const std::string& arguments) {
-  const std::string command =
-      std::string(IPCBENCH_PROGRAMS) + "/" + program + " " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  Result result{0, ""};
-  char chunk[4096];
-  while (const std::size_t n = std::fread(chunk, 1, sizeof chunk, pipe))
-    result.output.append(chunk, n);
-  const int raw = pclose(pipe);
-  result.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : -1;
-  return result;
+  return run_program(std::string(IPCBENCH_PROGRAMS) + "/" + program + " " + arguments);
 }
 
 constexpr const char* kOne =
@@ -60,6 +49,36 @@ TEST(BenchmarkProcesses, AnswerEveryQuestionAboutSharedValues) {
     EXPECT_THAT(result.output, HasSubstr("cpu_ns_per_message"));
     EXPECT_THAT(result.output, Not(HasSubstr("error_occurred")));
   }
+}
+
+TEST(BenchmarkProcesses, AnswerEveryQuestionAboutProcesses) {
+  for (const char* series :
+       {"process_start/fork/placement:same", "process_start/vfork/placement:free",
+        "process_start/clone/placement:same", "process_start/posix_spawn/placement:same",
+        "process_start/process/placement:same", "process_start/thread/placement:same",
+        "pool_apply/pool/processes:1/placement:free", "pool_map/pool/processes:2/placement:free",
+        "pool_map/process_per_task/processes:2/placement:free",
+        "cpu_bound/processes/processes:2/placement:free",
+        "cpu_bound/threads/processes:2/placement:free", "cpu_bound/pool/processes:2/placement:free",
+        "io_bound/threads/processes:4/placement:free"}) {
+    const Result result =
+        run("bench_process", "'--benchmark_filter=^" + std::string(series) +
+                                 "$' --messages=20 --batches=2 --benchmark_format=json");
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_THAT(result.output, HasSubstr("messages_per_second"));
+    EXPECT_THAT(result.output, Not(HasSubstr("error_occurred")));
+  }
+}
+
+TEST(BenchmarkProcesses, BillTheProcessesThatTheyHaveStarted) {
+  const Result result = run("bench_process",
+                            "'--benchmark_filter=^cpu_bound/pool/processes:1/placement:free$' "
+                            "--messages=500 --batches=2 --benchmark_format=json");
+  ASSERT_EQ(result.status, 0) << result.output;
+  const auto row =
+      nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
+  const double ns_per_message = 1e9 / row["messages_per_second"].get<double>();
+  EXPECT_GT(row["cpu_ns_per_message"], ns_per_message / 10) << "the worker's time is missing";
 }
 
 // Who sleeps takes far less than a tenth of the silence, who spins far more, whatever else runs.
@@ -101,7 +120,8 @@ TEST(BenchmarkProcesses, AskHugeMessagesOfStreamsOfOnePair) {
 }
 
 TEST(BenchmarkProcesses, ListWhatTheyMeasure) {
-  for (const char* program : {"bench_pipe", "bench_queue", "bench_shared", "bench_floor"}) {
+  for (const char* program :
+       {"bench_pipe", "bench_queue", "bench_shared", "bench_process", "bench_floor"}) {
     const Result result = run(program, "--list");
     ASSERT_EQ(result.status, 0);
     const auto list = nlohmann::json::parse(result.output);

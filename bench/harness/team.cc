@@ -41,6 +41,10 @@ struct Cost {
   double voluntary_switches = 0;
   double involuntary_switches = 0;
 };
+Cost operator+(const Cost& a, const Cost& b) {
+  return {a.cpu_ns + b.cpu_ns, a.voluntary_switches + b.voluntary_switches,
+          a.involuntary_switches + b.involuntary_switches};
+}
 Cost operator-(const Cost& a, const Cost& b) {
   return {a.cpu_ns - b.cpu_ns, a.voluntary_switches - b.voluntary_switches,
           a.involuntary_switches - b.involuntary_switches};
@@ -75,6 +79,22 @@ Cost cost_so_far(pid_t pid) {
         cost.involuntary_switches += value;
       }
     }
+  }
+  return cost;
+}
+
+// Of this process's children: of those that it has waited for, and of those that it has.
+Cost cost_of_children() {
+  rusage usage;
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const auto ns = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_usec) * 1e3;
+  };
+  Cost cost{ns(usage.ru_utime) + ns(usage.ru_stime), static_cast<double>(usage.ru_nvcsw),
+            static_cast<double>(usage.ru_nivcsw)};
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream children(task.path() / "children");
+    for (pid_t child; children >> child;) cost = cost + cost_so_far(child);
   }
   return cost;
 }
@@ -125,16 +145,19 @@ int serve(int control, const Role& role, int cpu) {
     std::string(error.what()).copy(ready.error, sizeof ready.error - 1);
   }
   tell(control, ready);
+  const auto cost = [&] {
+    return role.has_children ? cost_so_far() + cost_of_children() : cost_so_far();
+  };
   Order order;
   Cost before;
   while (hear(control, order)) {
     if (order.report_cost) {
-      tell(control, cost_so_far() - before);
+      tell(control, cost() - before);
       continue;
     }
     while (monotonic_ns() < order.start_ns) {
     }
-    before = cost_so_far();
+    before = cost();
     tell(control, run_job(job, order.plan));
   }
   return 0;
@@ -177,7 +200,10 @@ std::string complaint(const Cost&) { return ""; }
 }  // namespace
 
 Team::Team(TeamPlan plan, const RunOptions& options)
-    : plan_(std::move(plan)), options_(options), messages_(options.messages), multiple_(1) {
+    : plan_(std::move(plan)),
+      options_(options),
+      messages_(options.messages),
+      multiple_(static_cast<std::uint64_t>(plan_.multiple)) {
   const std::size_t count = plan_.producers.size() + plan_.consumers.size();
   const std::vector<int> cpus = allowed_cpus();
   // `same` uses the last CPU: the first one serves most interrupts.

@@ -53,6 +53,7 @@ struct Role {
   std::uint32_t number = 0;  // among those of its kind; a producer's number in its tags
   int share = 1;             // takes a batch's messages divided by this
   Arrival arrival = Arrival::consecutive;  // a consumer's
+  bool has_children = false;               // it starts processes, which are billed with it
   std::function<Job()> open;
 };
 
@@ -81,6 +82,7 @@ struct TeamPlan {
   std::function<std::optional<std::string>(std::uint64_t messages)> check;
   std::function<void()> after_fork;  // in the owner: lets go of what only the peers shall hold
   std::size_t capacity_bytes = 0;    // achieved; 0 if it has none
+  int multiple = 1;                  // batches must be divisible by it, and by each role's share
   std::shared_ptr<Shared<Histogram>> round_trips;  // filled by the first role; may be empty
 };
 

@@ -24,7 +24,8 @@ const RegisterPipe<MqPipe<BoostMq>> registered(
                  .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
                  .on_kill = "end of file after the messages already sent, unless killed in the "
                             "moment that it holds the lock: then the other side hangs; its name "
-                            "stays if killed while it is made"});
+                            "stays if killed while it is made",
+                 .needs = "Boost.Interprocess"});
 
 }  // namespace
 }  // namespace ipc

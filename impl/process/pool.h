@@ -132,7 +132,7 @@ class Pool {
 
   // function(arguments...) in a worker; waits for what it gives. Throws what AsyncResult::get does.
   template <TaskFunction F, class... A>
-  R<F, Arguments<A...>> apply(F function, A&&... arguments) {
+  auto apply(F function, A&&... arguments) {
     return apply_async(function, std::forward<A>(arguments)...).get();
   }
   // The same without waiting. Throws ValueError when the pool takes no more tasks, as all do that
@@ -147,6 +147,18 @@ class Pool {
       F function, const std::tuple<A...>& arguments,
       const std::type_identity_t<Callbacks<R<F, Arguments<A...>>>>& callbacks) {
     return call_async(function, Arguments<A...>(arguments), callbacks);
+  }
+  // Queues, locks and shared values are for the initializer, or for a variable that was there
+  // before the pool: as arguments they make the result an InheritanceError, as in Python.
+  template <TaskFunction F, class... A>
+  requires(InheritOnly<A> || ...) auto apply_async(F, A&&...) {
+    return refuse<std::invoke_result_t<F, A...>, A...>({});
+  }
+  template <TaskFunction F, class... A>
+  requires(InheritOnly<A> || ...) auto apply_async(
+      F, const std::tuple<A...>&,
+      const std::type_identity_t<Callbacks<std::invoke_result_t<F, A...>>>& callbacks) {
+    return refuse<std::invoke_result_t<F, A...>, A...>(callbacks);
   }
 
   // The function of each item, in the order of the items. The workers get them in chunks, by
@@ -194,6 +206,21 @@ class Pool {
   void join() { core_.join(); }
 
  private:
+  template <class T, class... A>
+  AsyncResult<T> refuse(const Callbacks<T>& callbacks) {
+    core_.require_running();
+    std::string_view name;
+    const auto look = [&]<class One>(std::type_identity<One>) {
+      if constexpr (InheritOnly<One>) name = std::remove_cvref_t<One>::kInheritedAs;
+    };
+    (look(std::type_identity<A>{}), ...);
+    AsyncResult<T> result(callbacks);
+    result.fail(std::make_exception_ptr(
+        InheritanceError(std::string(name) +
+                         " objects should only be shared between processes through inheritance")));
+    return result;
+  }
+
   template <class F, class Arguments, class Give, class Fail>
   void submit(decltype(detail::TaskHead::run) run, F function, const Arguments& arguments,
               Give give, Fail fail) {

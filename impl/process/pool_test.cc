@@ -16,6 +16,8 @@
 
 #include "impl/os/mapping.h"
 #include "impl/process/typed_api_test.h"
+#include "impl/queue/queue.h"
+#include "impl/shared/value.h"
 
 namespace ipc {
 namespace {
@@ -127,6 +129,45 @@ TEST(PoolOfProcesses, CallsBackInThisProcessBeforeTheResultIsThere) {
   pool.apply_async(refuse, std::tuple(5), callbacks).wait();
   EXPECT_EQ(values, 4);
   EXPECT_EQ(errors, 1);
+}
+
+TEST(PoolOfProcesses, RefusesArgumentsThatOnlyAForkPassesOn) {
+  const auto put = [](Queue<int>& queue, int item) { queue.put(item); };
+  constexpr const char* kWords =
+      "Queue objects should only be shared between processes through inheritance";
+  Queue<int> queue;
+  Pool pool(1);
+  const auto result = pool.apply_async(put, queue, 3);
+  EXPECT_THAT([&] { result.get(); }, testing::ThrowsMessage<InheritanceError>(kWords));
+  EXPECT_THROW(pool.apply([](const Value<int>& value) { return value.value(); }, Value<int>(3)),
+               InheritanceError);
+
+  std::string error;
+  const auto tell = [&](const std::exception_ptr& given) {
+    try {
+      std::rethrow_exception(given);
+    } catch (const InheritanceError& caught) {
+      error = caught.what();
+    }
+  };
+  int four = 4;
+  pool.apply_async(put, std::tie(queue, four), {.error_callback = tell}).wait();
+  EXPECT_EQ(error, kWords);
+  EXPECT_EQ(pool.apply(square, 3), 9);
+}
+
+TEST(PoolOfProcesses, CanUseWhatWasThereBefore) {
+  static Queue<int>* inherited;
+  Queue<int> queue;
+  {
+    Pool pool(2, {.initializer = [&] { inherited = &queue; }});
+    pool.apply([](int item) { inherited->put(item); }, 5);
+    EXPECT_EQ(queue.get(true, kHang), 5);
+  }
+  inherited = &queue;
+  Pool pool(2);
+  pool.apply([](int item) { inherited->put(item); }, 6);
+  EXPECT_EQ(queue.get(true, kHang), 6);
 }
 
 // CPython's results never come any more then.

@@ -154,7 +154,8 @@ const RegisterQueue<BoostDeque> registered(
      .survives_kill = false,
      .killed = {.sending = AfterKill::hang, .receiving = AfterKill::hang},
      .on_kill = "nothing between calls; killed while it waits: others may hang once more of them "
-                "wait; killed while it holds the lock: all hang"});
+                "wait; killed while it holds the lock: all hang",
+     .needs = "Boost.Interprocess"});
 
 }  // namespace
 }  // namespace ipc

@@ -26,7 +26,8 @@ const RegisterQueue<MqQueue<BoostMq>> registered(
                  .killed = {.sending = AfterKill::hang, .receiving = AfterKill::hang},
                  .on_kill = "nothing between calls; killed while it waits: others may hang once "
                             "more of them wait; killed while it holds the lock: all hang; its name "
-                            "stays if killed while it is made"});
+                            "stays if killed while it is made",
+                 .needs = "Boost.Interprocess"});
 
 }  // namespace
 }  // namespace ipc

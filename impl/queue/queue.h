@@ -45,6 +45,8 @@ namespace ipc {
 template <class T = Object>
 class Queue {
  public:
+  static constexpr std::string_view kInheritedAs = "Queue";
+
   explicit Queue(std::int64_t maxsize = 0, std::string_view backend = "shm_feeder")
       : Queue(maxsize, backend, Tasks::uncounted) {}
 
@@ -91,6 +93,8 @@ class Queue {
 template <class T = Object>
 class JoinableQueue : public Queue<T> {
  public:
+  static constexpr std::string_view kInheritedAs = "JoinableQueue";
+
   explicit JoinableQueue(std::int64_t maxsize = 0, std::string_view backend = "shm_feeder")
       : Queue<T>(maxsize, backend, Tasks::counted) {}
 
@@ -107,6 +111,8 @@ class JoinableQueue : public Queue<T> {
 template <class T = Object>
 class SimpleQueue {
  public:
+  static constexpr std::string_view kInheritedAs = "SimpleQueue";
+
   explicit SimpleQueue(std::string_view backend = "shm_robust")
       : core_(std::make_unique<QueueCore>(backend, 0)) {}
 

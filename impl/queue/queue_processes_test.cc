@@ -269,6 +269,22 @@ TEST_P(QueueProcesses, WaitInJoinForTasksThatWerePutMeanwhile) {
   EXPECT_EQ(end_of(*joiner), 0);
 }
 
+TEST_P(QueueProcesses, StopOneConsumerByOneMarker) {
+  Queue<> queue(4, GetParam());
+  const auto consume = [&] {
+    while (!queue.get().is_none()) {
+    }
+  };
+  Running first(consume);
+  Running second(consume);
+  queue.put(Object());
+  while (first->is_alive() && second->is_alive()) std::this_thread::yield();
+  Process& other = first->is_alive() ? *first : *second;
+  EXPECT_FALSE(other.join(kBrief));
+  queue.put(Object());
+  EXPECT_EQ(end_of(other), 0);
+}
+
 TEST_P(QueueProcesses, NeedNeitherSlotsNorTimesForASimpleQueue) {
   SimpleQueue<int> queue(GetParam());
   Running child([&] {

@@ -220,6 +220,8 @@ class RawArray : public detail::Elements<T> {
   using Base = detail::Elements<T>;
 
  public:
+  static constexpr std::string_view kInheritedAs = "RawArray";
+
   // So many zeros. Throws ValueError below 0, and for more than can be addressed.
   explicit RawArray(std::int64_t size, const std::string& memory = "anonymous")
       : Base(detail::checked_size(size, sizeof(T)),
@@ -247,6 +249,8 @@ class Array : public detail::Elements<T>, public detail::Holdable<Array<T>> {
   using Base = detail::Elements<T>;
 
  public:
+  static constexpr std::string_view kInheritedAs = "Array";
+
   // As RawArray's; also throws ValueError for an unknown name, and std::system_error.
   explicit Array(std::int64_t size, const SharedOptions& options = {})
       : Base(detail::checked_size(size, sizeof(T)),

@@ -54,7 +54,7 @@ const RegisterMemory<BoostManaged> registered(
                       .max_message = kAnySize,
                       .on_kill = "the pages stay as long as somebody has them",
                       .leftovers = "its name, if it is killed while it is being made",
-                      .needs = "libboost-dev; room in /dev/shm"});
+                      .needs = "Boost.Interprocess; room in /dev/shm"});
 
 }  // namespace
 }  // namespace ipc

@@ -34,7 +34,7 @@ const RegisterLock<BoostMutex> registered(
                     .survives_kill = false,
                     .killed = {.sending = AfterKill::hang},
                     .on_kill = "killed while it holds it: the others wait for ever, or time out",
-                    .needs = "libboost-dev"});
+                    .needs = "Boost.Interprocess"});
 
 }  // namespace
 }  // namespace ipc

@@ -20,6 +20,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -100,6 +101,8 @@ inline std::shared_ptr<Guard> unguarded(const std::shared_ptr<Guard>& guard) {
 template <SharedType T>
 class RawValue : public detail::OneValue<T> {
  public:
+  static constexpr std::string_view kInheritedAs = "RawValue";
+
   explicit RawValue(const T& init = T{}, const std::string& memory = "anonymous")
       : RawValue(
             std::make_shared<Guard>(sizeof(T), SharedOptions{.memory = memory, .lock = "none"})) {
@@ -119,6 +122,8 @@ class Value : public detail::OneValue<T>, public detail::Holdable<Value<T>> {
   friend detail::Holdable<Value>;
 
  public:
+  static constexpr std::string_view kInheritedAs = "Value";
+
   // Throws ValueError for an unknown name, std::system_error.
   explicit Value(const T& init = T{}, const SharedOptions& options = {})
       : detail::OneValue<T>(std::make_shared<Guard>(sizeof(T), options)) {

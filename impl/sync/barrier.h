@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 
 #include "impl/os/error.h"
 #include "impl/os/mapping.h"
@@ -24,6 +25,8 @@ class BrokenBarrier : public Error {
 
 class Barrier {
  public:
+  static constexpr std::string_view kInheritedAs = "Barrier";
+
   // `action` is run once a round by the last to come, before anybody goes on; each process has the
   // one that it was forked with. It must not use the barrier, which is locked meanwhile. `timeout`
   // is that of those who name none. Throws ValueError unless parties are 1 to 2^20.

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <variant>
 
 #include "impl/os/mapping.h"
@@ -25,6 +26,8 @@ namespace ipc {
 
 class Condition {
  public:
+  static constexpr std::string_view kInheritedAs = "Condition";
+
   static constexpr std::uint32_t kMost = 1024;
 
   Condition() : own_(std::make_unique<RLock>()), lock_(own_.get()) {}

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include "impl/os/mapping.h"
 #include "impl/os/timeout.h"
@@ -15,6 +16,8 @@ namespace ipc {
 
 class Event {
  public:
+  static constexpr std::string_view kInheritedAs = "Event";
+
   bool is_set() const { return (word_->load(std::memory_order_acquire) & kSet) != 0; }
   void set();  // releases all that wait
   void clear();

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "impl/os/mapping.h"
 #include "impl/os/timeout.h"
@@ -47,6 +48,8 @@ class LockBase {
 
 class Lock : public LockBase {
  public:
+  static constexpr std::string_view kInheritedAs = "Lock";
+
   // True when it was taken. Without block, or with a timeout of 0, it does not wait. The holder
   // itself must not: it would wait for ever.
   bool acquire(bool block = true, Timeout timeout = std::nullopt);
@@ -62,6 +65,8 @@ class Lock : public LockBase {
 // May be taken again by the thread that holds it, and is free after as many releases.
 class RLock : public LockBase {
  public:
+  static constexpr std::string_view kInheritedAs = "RLock";
+
   bool acquire(bool block = true, Timeout timeout = std::nullopt);  // as of Lock
   // Throws StateError when this thread does not hold it.
   void release();

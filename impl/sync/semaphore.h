@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "impl/os/mapping.h"
 #include "impl/os/timeout.h"
@@ -15,6 +16,8 @@ namespace ipc {
 
 class Semaphore {
  public:
+  static constexpr std::string_view kInheritedAs = "Semaphore";
+
   // Throws ValueError for a value below 0 or over 2^31-1.
   explicit Semaphore(std::int64_t value = 1) : Semaphore(value, SemaphoreWord::kMax) {}
 
@@ -40,6 +43,8 @@ class Semaphore {
 // Whose value is never more than at first. In Python two racing releases may exceed it.
 class BoundedSemaphore : public Semaphore {
  public:
+  static constexpr std::string_view kInheritedAs = "BoundedSemaphore";
+
   explicit BoundedSemaphore(std::int64_t value = 1) : Semaphore(value, value) {}
 };
 

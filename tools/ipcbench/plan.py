@@ -193,7 +193,8 @@ def assign_messages(
     """Messages per batch of each series, one count for all sides of a comparison.
 
     The slowest side takes about `run_seconds` for its batches; where the fastest side's batch would be shorter than
-    `batch_ms`, up to SLOW_FACTOR times as long. A side whose batch would not be a stream gets more.
+    `batch_ms`, up to SLOW_FACTOR times as long. A side whose batch would still be shorter than that gets more: it would
+    be a few dozen messages, of which the first ones miss every cache. So does one whose batch would not be a stream.
     """
     groups: dict[tuple[Any, ...], list[Listed]] = {}
     for entry in entries:
@@ -206,7 +207,7 @@ def assign_messages(
         shares = [int(m.series.keys.get(k, 1)) for m in members for k in SHARES]
         step = math.lcm(*shares)
         for entry, cost in zip(members, costs):
-            enough = max(count, steady_messages(entry, cost, capacity))
+            enough = max(count, batch_ms * 1e6 / cost, steady_messages(entry, cost, capacity))
             messages[entry.series.name] = max(step, _two_digits(enough) // step * step)
     return messages
 

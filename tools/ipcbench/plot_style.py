@@ -104,6 +104,11 @@ def is_cpython(backend: Backend) -> bool:
     return backend[1].startswith("cpython_")
 
 
+def of_family(backend: Backend) -> Look:
+    """The look of all of its family, where their names stand beside them."""
+    return Look(PALETTE.get(backend[0], COLD)[0], "o", is_cpython(backend))
+
+
 def looks(backends: Iterable[Backend], first: Iterable[Backend] = ()) -> dict[Backend, Look]:
     """One look per backend, no two alike; the same backends always get the same looks.
 
@@ -242,29 +247,31 @@ class Sheet:
         legend: Sequence[Group] = (),
         share_y: bool = False,
         ranking: bool = False,
+        width: float = WIDTH,
     ) -> None:
         self.caption = caption
-        lines = [x for p in caption.split("\n") for x in textwrap.wrap(p, CAPTION_COLUMNS)]
+        letters = int(CAPTION_COLUMNS * width / WIDTH)
+        lines = [x for p in caption.split("\n") for x in textwrap.wrap(p, letters)]
         entries = max((len(group.entries) for group in legend), default=-1)
         caption_top = 0.155 * len(lines) + 0.2
         legend_top = caption_top + 0.17 * (1 + entries)
         panels_bottom = legend_top + (0.5 if ranking else 0.75)
         left, right, gap = (1.5, 1.2, 2.75) if ranking else (0.9, 0.15, 0.2 if share_y else 0.75)
         height = panels_bottom + sum(heights) + ROW_GAP * (len(heights) - 1) + 0.75
-        self.figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
-        at = lambda x, y: (x / WIDTH, y / height)  # noqa: E731
+        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        at = lambda x, y: (x / width, y / height)  # noqa: E731
         self.figure.text(*at(MARGIN, height - 0.12), title, size=12, weight="bold", va="top")
         text = {"size": SMALL, "color": "#444444", "va": "bottom", "linespacing": 1.35}
         self.figure.text(*at(MARGIN, 0.1), "\n".join(lines), **text)
         self._legend(legend, at, legend_top)
-        width = (WIDTH - left - right - gap * (columns - 1)) / columns
+        across = (width - left - right - gap * (columns - 1)) / columns
         self.panels: list[list[Axes]] = []
         y = height - 0.75 + ROW_GAP
         for panel_height in heights:
             y -= panel_height + ROW_GAP
             row: list[Axes] = []
             for column in range(columns):
-                box = (*at(left + column * (width + gap), y), *at(width, panel_height))
+                box = (*at(left + column * (across + gap), y), *at(across, panel_height))
                 share = {
                     "sharex": self.panels[0][column] if self.panels else None,
                     "sharey": row[0] if row and share_y else None,

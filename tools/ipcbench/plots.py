@@ -85,7 +85,7 @@ def grey_note(data: Data, points: Sequence[Point]) -> str:
     """What the grey lines are, where there are any."""
     if all(p.backend in data.shown for p in points):
         return ""
-    return f" Grey: all but the {MOST} of a family that are best over all cells; the ranking has them all."
+    return f" Grey: all but the {MOST} of a family that are CPython's designs or best over all cells; the rankings name them all."
 
 
 def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
@@ -195,69 +195,75 @@ def bandwidth_by_size(data: Data) -> style.Sheet:
     return by_size(data, title, points, "Payload bytes per second", style.BANDWIDTH, copy_floor)
 
 
-def ranking(data: Data) -> style.Sheet:
-    """All mechanisms at one size, the best on top: a row a placement, a column a metric."""
+def ranking_of_round_trips(data: Data) -> style.Sheet:
+    """The round trip of all mechanisms at one size, the best on top: a row a payload, a column a placement."""
+    return ranking(data, "latency", f"Ranking of round trips at {data.at()} (the best is on top)")
+
+
+def ranking_of_throughput(data: Data) -> style.Sheet:
+    """The same of messages per second, from one producer to one consumer."""
+    return ranking(data, "throughput", f"Ranking of throughput at {data.at()} (the best is on top)")
+
+
+def ranking(data: Data, metric: str, title: str) -> style.Sheet:
     points = [
-        p for p in data.points if p.bytes == data.size and p.peers == (1, 1) and not p.control
+        p
+        for p in data.points
+        if (p.metric, p.bytes, p.peers) == (metric, data.size, (1, 1)) and not p.control
     ]
     if not points:
         raise Nothing(f"needs a measurement of {data.at()} messages")
-    metrics = [m for m in style.METRICS if any(p.metric == m for p in points)]
     places = [place for place in PLACEMENTS if any(p.placement == place for p in points)]
-    lists = {
-        (place, metric): ranked([p for p in points if (p.placement, p.metric) == (place, metric)])
-        for place in places
-        for metric in metrics
-    }
-    heights = [max(len(lists[place, metric]) for metric in metrics) for place in places]
+    sign = 1 if metric == "latency" else -1
+    lists = [
+        [
+            sorted(
+                (p for p in points if (p.payload, p.placement) == (payload, place)),
+                key=lambda p: sign * p.median,
+            )
+            for place in places
+        ]
+        for payload in PAYLOADS
+        if any(p.payload == payload for p in points)
+    ]
+    heights = [max(len(members) for members in row) for row in lists]
     sheet = style.Sheet(
-        f"Ranking of round trip and throughput at {data.at()} (the best is on top)",
+        title,
         [0.19 * rows + 0.1 for rows in heights],
-        len(metrics),
+        len(places),
         f"{style.POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput)."
-        " Those called _spin never sleep. Cold colours: pipes; warm: queues; hollow: CPython's own."
+        " Those called _spin never sleep. Blue: pipes; red: queues; hollow: CPython's own."
         f"\n{data.conditions}",
         ranking=True,
+        width=style.WIDTH * max(1.0, len(places) / 2),
     )
-    for place, rows, panels in zip(places, heights, sheet.panels):
-        for metric, ax in zip(metrics, panels):
-            ax.set_title(f"{place} ({WHERE[place]})", loc="left")
+    text, units = style.METRICS[metric]
+    for row, rows, panels in zip(lists, heights, sheet.panels):
+        payload = next(p.payload for members in row for p in members)
+        for place, members, ax in zip(places, row, panels):
+            ax.set_title(f"{payload}, {place} ({WHERE[place]})", loc="left")
             ax.set_xscale("log")
             ax.set_ylim(rows - 0.4, -0.6)
-            draw_ranking(ax, data, lists[place, metric])
-    for metric, ax in zip(metrics, sheet.panels[-1]):
-        text, units = style.METRICS[metric]
+            draw_ranking(ax, data, members)
+            ax.tick_params(labelbottom=True)
+            style.log_units(ax.xaxis, units, 4)
+    for ax in sheet.panels[-1]:
         ax.set_xlabel(text)
-        style.log_units(ax.xaxis, units, 4)
     return sheet
 
 
-def ranked(points: Sequence[Point]) -> list[Point | str]:
-    """The rows of one ranking: for each payload its name and its points, the best first."""
-    rows: list[Point | str] = []
-    for payload in PAYLOADS:
-        members = [p for p in points if p.payload == payload]
-        sign = 1 if any(p.metric == "latency" for p in members) else -1
-        rows += [payload] * bool(members) + sorted(members, key=lambda p: sign * p.median)
-    return rows
-
-
-def draw_ranking(ax: Axes, data: Data, rows: Sequence[Point | str]) -> None:
+def draw_ranking(ax: Axes, data: Data, points: Sequence[Point]) -> None:
     """A dot with its interval for each point, its value and x floor beside."""
     names = style.names(data.looks)
-    texts = [p if isinstance(p, str) else names[p.backend] for p in rows]
-    ax.set_yticks(range(len(rows)), texts)
+    ax.set_yticks(range(len(points)), [names[p.backend] for p in points])
     ax.tick_params(axis="y", length=0)
-    for y, (p, name) in enumerate(zip(rows, ax.get_yticklabels())):
-        if isinstance(p, str):
-            name.set_fontweight("bold")
-            continue
-        look = data.looks[p.backend].line() | {"linestyle": "none"}
+    for y, p in enumerate(points):
+        look = style.of_family(p.backend).line() | {"linestyle": "none"}
         ax.errorbar(p.median, y, xerr=whiskers([p]), capsize=2.5, elinewidth=1.2, **look)
         floor = "" if p.x_floor is None else style.scaled(p.x_floor, ((1.0, ""),)) + "x"
         style.beside(ax, y, style.scaled(p.median, style.METRICS[p.metric][1]), floor)
-    if rows:
-        known = any(isinstance(p, Point) and p.x_floor is not None for p in rows)
+    if points:
+        known = any(p.x_floor is not None for p in points)
         style.beside(ax, -1.0, "median", "x floor" if known else "", color=style.GREY)
     else:
         style.absent(ax)
@@ -279,7 +285,7 @@ def percentiles(data: Data) -> style.Sheet:
     note = (
         "Lines: all process runs merged; bars: lowest to highest process run, at the percentile named below and, so that "
         "they can be told apart, a little beside it. "
-        f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ at most the {MOST} of a family that are best."
+        f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ at most {MOST} of a family: CPython's designs and the best."
     )
     title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
     sheet, panels = sheet_of(title, data, note, list(found))
@@ -330,7 +336,12 @@ def throughput_by_peers(data: Data) -> style.Sheet:
 
 
 FIGURES = (latency_by_size, throughput_by_size, bandwidth_by_size, shared_locks)
-FIGURES_AT_ONE_SIZE = (ranking, percentiles, throughput_by_peers)
+FIGURES_AT_ONE_SIZE = (
+    ranking_of_round_trips,
+    ranking_of_throughput,
+    percentiles,
+    throughput_by_peers,
+)
 
 
 def draw(run: RunDir, out: Path, size: int | None = None) -> tuple[list[Path], list[str]]:

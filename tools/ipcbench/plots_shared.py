@@ -31,7 +31,7 @@ def shared_locks(data: Data) -> style.Sheet:
         [0.19 * max(rows, 1) + 0.1 for rows in heights],
         2,
         f"{style.POINTS} Time for one addition, all processes together. Hollow: CPython's own. Who sleeps for a lock that others "
-        f"hold is woken late, and the others go on meanwhile.\n{data.conditions}",
+        f"hold is woken late, and the others go on meanwhile. The panels at the left have a scale of their own.\n{data.conditions}",
         ranking=True,
     )
     for pair, rows, panels in zip(pairs, heights, sheet.panels):

@@ -340,6 +340,6 @@ def render(found: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"Medians of {found['rounds']} interleaved process runs each [their intervals of at least 95 %], by "
-        f"`tools/quality`{f' ({where})' if where else ''}.",
+        f"`tools/quality --rounds {found['rounds']}`{f' ({where})' if where else ''}.",
     ]
     return "\n".join(lines) + "\n"

@@ -19,10 +19,21 @@ from typing import Any
 
 from . import claims, quality
 from .claim_data import load_facts
-from .readme_runs import OURS, PLACEMENTS, ReadmeError, caption, longest, newest, run_folders
 from .readme_idle import waiting
-from .readme_shared import is_about_shared, shared, shared_values
+from .readme_process import ABOUT, processes
+from .readme_runs import (
+    OURS,
+    PLACEMENTS,
+    ReadmeError,
+    caption,
+    is_about,
+    longest,
+    newest,
+    run_folders,
+)
+from .readme_shared import shared, shared_values
 from .rundir import RunDir, write_text
+from .summary import OTHERS
 from .tables import bytes_text, digits, interval_text
 from .verdict import Cell, Verdict
 from .verdict_page import machine_text, table
@@ -60,6 +71,7 @@ def headline(run: RunDir) -> str:
     """Tables of summary.csv at SIZES: a metric and placement each, a row a backend, bytes and objects apart."""
     plan, environment = run.plan(), run.environment()
     only = f" --only '{plan['only']}'" if plan.get("only") else ""
+    seed = f" --seed {plan['seed']}" if "seed" in plan else ""
     commit = str((environment.get("build") or {}).get("commit") or "")[:12]
     checkout = f"git checkout {commit} && " if commit else ""
     noise = "; ".join(environment.get("noise") or []) or "none"
@@ -69,7 +81,7 @@ def headline(run: RunDir) -> str:
         "spins; for a message copying its bytes once.",
         f"Machine: {machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
         f"[{run.path.name}](results/reference/{run.path.name}/), again by "
-        f"`{checkout}tools/run --profile {plan.get('profile', 'full')}{only}`. Its warnings: {noise}.",
+        f"`{checkout}tools/run --profile {plan.get('profile', 'full')}{only}{seed}`. Its warnings: {noise}.",
         "",
         "<details><summary>All backends</summary>",
         "",
@@ -240,10 +252,10 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def targets(run: RunDir) -> str:
-    """The project's own claims, as the newest runs under results/targets/, shared/ and idle/ decide them. Raises
+    """The project's own claims, as the newest runs under results/targets/, shared/, idle/ and process/ decide them. Raises
     ReadmeError."""
     said, rows, captions = [], [], []
-    for folder in ("targets", "shared", "idle"):
+    for folder in ("targets", "shared", "idle", "process"):
         run_there = newest(run.path.parent.parent / folder)
         ours = [judged for judged in claims.judge(run_there) if judged.claim.source == OURS]
         said += [
@@ -253,12 +265,10 @@ def targets(run: RunDir) -> str:
         for judged in ours:
             rows += [_target(judged, cell) for cell in judged.cells]
         ids = ", ".join(dict.fromkeys(judged.claim.id for judged in ours))
-        captions.append(f"{ids}: {caption(run_there, 'verdicts.md')}")
+        captions.append(f"- {ids}: {caption(run_there, 'verdicts.md')}")
     head = ["", "the first against the second", "wanted", "is", "verdict"]
-    ending = (
-        "Medians of ratios of paired blocks, above 1 where the first is better [their intervals]. "
-    )
-    ending += " ".join(captions)
+    ending = "Medians of ratios of paired blocks, above 1 where the first is better [their intervals], of these runs:\n\n"
+    ending += "\n".join(captions)
     return "\n".join(said) + f"\n\n{table(head, rows)}\n\n{ending}\n"
 
 
@@ -275,10 +285,10 @@ def _target(judged: Verdict, cell: Cell) -> list[str]:
 
 
 def verdict(run: RunDir) -> str:
-    """The verdicts of the run but for those on shared values: a sentence each; one for each pair folded away."""
+    """The verdicts of the run but for those on shared values and processes: a sentence each; one for each pair folded away."""
     out, folded = [], []
     for judged in claims.judge(run):
-        if judged.claim.source == OURS or is_about_shared(judged.claim):
+        if judged.claim.source == OURS or is_about(judged.claim, {*OTHERS, *ABOUT}):
             continue
         out += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
         folded.append(f"- {judged.claim.sentence} ({judged.language or judged.claim.id})")
@@ -355,7 +365,7 @@ def measurement(run: RunDir) -> str:
 
 
 def figures(run: RunDir) -> str:
-    """The figures that README shows, of those that the run has; the ranking is too long to be shown."""
+    """The figures that README shows, of those that the run has; the others are linked to."""
     shown = {
         "latency_by_size": "Round trip by size",
         "throughput_by_size": "Throughput by size",
@@ -363,8 +373,20 @@ def figures(run: RunDir) -> str:
     folder = f"results/reference/{run.path.name}/plots"
     found = [name for name in shown if (run.path / "plots" / f"{name}.png").exists()]
     out = [f"![{shown[name]}]({folder}/{name}.png)\n" for name in found]
-    if (run.path / "plots" / "ranking_64B.png").exists():
-        out.append(f"[All backends at 64 B, the best on top]({folder}/ranking_64B.png)\n")
+    linked = {
+        "ranking_of_round_trips_64B": "all round trips at 64 B, the best on top",
+        "ranking_of_throughput_64B": "all throughputs",
+        "percentiles_64B": "the tails",
+        "throughput_by_peers_64B": "several producers and consumers",
+        "bandwidth_by_size": "bytes per second",
+    }
+    more = [
+        f"[{text}]({folder}/{name}.png)"
+        for name, text in linked.items()
+        if (run.path / "plots" / f"{name}.png").exists()
+    ]
+    if more:
+        out.append(f"More: {', '.join(more)}.\n")
     return "\n".join(out)
 
 
@@ -378,6 +400,7 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "targets": targets,
     "shared-values": shared_values,
     "waiting": waiting,
+    "processes": processes,
     "facts": lambda _: facts(),
     BACKENDS: lambda _: "",  # of no run: see update
     SHARED: lambda _: "",

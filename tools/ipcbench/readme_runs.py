@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
+from . import claims
+from .claim_data import Claim
 from .rundir import RunDir
-from .tables import bytes_text
-from .verdict_page import machine_text
+from .tables import bytes_text, interval_text
+from .verdict_page import machine_text, table
+from .verdict_text import sentence
 
 PLACEMENTS = {"same": "both processes on one CPU", "cross": "on different CPUs"}
 OURS = "this project"  # the source of the claims that are targets
@@ -40,6 +43,48 @@ def caption(run: RunDir, page: str = "") -> str:
         f"run [{run.path.name}]({folder}/{page}), {run.plan().get('blocks')} blocks, {machine_text(environment)}. "
         f"Its warnings: {noise}."
     )
+
+
+Cells = Mapping[str, tuple[Any, ...]]  # title -> (question, bytes, processes, placement)
+
+
+def time_table(run: RunDir, cells: Cells, wanted: Callable[[str], bool] = lambda _: True) -> str:
+    """A row a backend, in each cell the time that one operation takes [its interval]."""
+    rows = {
+        (row["question"], row["bytes"], row["processes"], row["placement"], row["backend"]): row
+        for row in run.summary()
+        if row["median"] is not None
+    }
+    names = sorted({key[-1] for key in rows if key[:-1] in cells.values() and wanted(key[-1])})
+    body = [
+        [f"`{name}`", *(_time_cell(rows.get((*cell, name))) for cell in cells.values())]
+        for name in names
+    ]
+    return table(["", *cells], body)
+
+
+def _time_cell(row: Mapping[str, Any] | None) -> str:
+    """A summary row as the time that one operation takes."""
+    if row is None:
+        return ""
+    if row["unit"] == "1/s":
+        ends = (row["low"], row["high"])
+        low, high = (1e9 / end if end is not None else None for end in reversed(ends))
+        row = {**row, "unit": "ns", "median": 1e9 / row["median"], "low": low, "high": high}
+    return " ".join(filter(None, interval_text(row)))
+
+
+def is_about(claim: Claim, questions: Container[str]) -> bool:
+    return any(metric.x in questions for metric in claim.metrics)
+
+
+def said_of(run: RunDir, questions: Container[str]) -> str:
+    """The verdicts on what others say of these questions, a line each, with their notes."""
+    lines = []
+    for judged in claims.judge(run):
+        if judged.claim.source != OURS and is_about(judged.claim, questions):
+            lines += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
+    return "\n".join(lines)
 
 
 def longest(backend: Mapping[str, Any]) -> str:

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import claims
-from .claim_data import Claim
-from .readme_runs import OURS, PLACEMENTS, caption, longest, newest
+from .readme_runs import PLACEMENTS, caption, longest, newest, said_of, time_table
 from .rundir import RunDir
-from .summary import OTHERS
-from .tables import bytes_text, interval_text
+from .summary import SHARED
+from .tables import bytes_text
 from .verdict_page import table
-from .verdict_text import sentence
 
 # Columns of the table of locks: title -> (question, bytes, processes, placement).
 LOCK_CELLS = {
@@ -34,35 +31,15 @@ MEMORY_CELLS = {
 def shared_values(run: RunDir) -> str:
     """What locks and memories cost, of the newest run under results/shared/. Raises ReadmeError."""
     run_there = newest(run.path.parent.parent / "shared")
-    rows = {
-        (row["question"], row["bytes"], row["processes"], row["placement"], row["backend"]): row
-        for row in run_there.summary()
-        if row["median"] is not None
-    }
-
-    def lines(cells: Mapping[str, tuple[Any, ...]], wanted: Callable[[str], bool]) -> str:
-        names = sorted({key[-1] for key in rows if key[:-1] in cells.values() and wanted(key[-1])})
-        body = [
-            [f"`{name}`", *(_time_cell(rows.get((*cell, name))) for cell in cells.values())]
-            for name in names
-        ]
-        return table(["", *cells], body)
-
-    locks = lines(LOCK_CELLS, lambda name: name.startswith(("anonymous+", "cpython_")))
-    memories = lines(MEMORY_CELLS, lambda name: True)
-    said = []
-    for judged in claims.judge(run_there):
-        if judged.claim.source != OURS and is_about_shared(judged.claim):
-            said += [f"- **{sentence(judged)}**", *(f"  - {note}" for note in judged.notes)]
+    locks = time_table(
+        run_there, LOCK_CELLS, lambda name: name.startswith(("anonymous+", "cpython_"))
+    )
+    memories = time_table(run_there, MEMORY_CELLS)
     return (
         f"Time for one operation, all processes together [its interval].\n\n"
         f"{locks}\n\n{_figure(run_there)}A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
-        f"{memories}\n\n" + "\n".join(said) + f"\n\nOf {caption(run_there)}\n"
+        f"{memories}\n\n{said_of(run_there, SHARED)}\n\nOf {caption(run_there)}\n"
     )
-
-
-def is_about_shared(claim: Claim) -> bool:
-    return any(metric.x in OTHERS for metric in claim.metrics)
 
 
 def _figure(run: RunDir) -> str:
@@ -70,17 +47,6 @@ def _figure(run: RunDir) -> str:
     if not picture.exists():
         return ""
     return f"![Adding one, by lock](results/shared/{run.path.name}/plots/{picture.name})\n\n"
-
-
-def _time_cell(row: Mapping[str, Any] | None) -> str:
-    """A summary row as the time that one operation takes."""
-    if row is None:
-        return ""
-    if row["unit"] == "1/s":
-        ends = (row["low"], row["high"])
-        low, high = (1e9 / end if end is not None else None for end in reversed(ends))
-        row = {**row, "unit": "ns", "median": 1e9 / row["median"], "low": low, "high": high}
-    return " ".join(filter(None, interval_text(row)))
 
 
 def shared(listed: Sequence[Mapping[str, Any]]) -> str:

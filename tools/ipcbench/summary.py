@@ -25,14 +25,22 @@ HEADLINES = {
 ROUND_TRIP = "p50_ns"  # a floor that times each round trip is compared with latencies, so it has their headline
 
 
-# What questions measure whose names do not say it.
-OTHERS = {
+# What questions measure whose names do not say it: those about shared values, and those about processes.
+SHARED = {
     "value_update": "throughput",
     "value_read_mostly": "throughput",
     "array_copy": "throughput",
     "array_handoff": "latency",
     "lock_handoff": "throughput",
 }
+PROCESSES = {
+    "process_start": "throughput",
+    "pool_apply": "throughput",
+    "pool_map": "throughput",
+    "cpu_bound": "throughput",
+    "io_bound": "throughput",
+}
+OTHERS = SHARED | PROCESSES
 
 
 def kind_of(question: str) -> str:

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""What is said of CPython's processes, pools and queues and can be decided by trying it (tools/claims.toml)."""
+
+import multiprocessing
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from claims_test import fork, limited, run
+
+assert limited  # a fixture of every test here
+BRIEF = 0.3
+inherited = None
+
+
+def double(number):
+    return 2 * number
+
+
+def put(items, item):
+    items.put(item)
+
+
+def put_inherited(item):
+    inherited.put(item)
+
+
+def inherit(items):
+    global inherited
+    inherited = items
+
+
+def meet():
+    return inherited.wait(BRIEF)
+
+
+def refuse():
+    raise KeyError("no such thing")
+
+
+def test_put_and_get_wait_or_raise_as_asked():
+    items = fork.Queue(5)
+    for number in range(5):
+        items.put(number)
+    for options in ({"block": False}, {"timeout": BRIEF}, {"block": False, "timeout": 60}):
+        with pytest.raises(queue.Full):
+            items.put(5, **options)
+    assert [items.get() for _ in range(5)] == [0, 1, 2, 3, 4]
+    for options in ({"block": False}, {"timeout": BRIEF}, {"block": False, "timeout": 60}):
+        with pytest.raises(queue.Empty):
+            items.get(**options)
+
+
+def test_a_thread_has_part_of_what_a_process_has():
+    for name in ("start", "join", "name", "daemon", "is_alive"):
+        assert hasattr(threading.Thread, name) and hasattr(fork.Process, name)
+    for name in ("exitcode", "terminate", "kill", "pid"):
+        assert hasattr(fork.Process, name) and not hasattr(threading.Thread, name)
+
+
+def test_a_process_has_no_pid_before_it_starts():
+    process = fork.Process()
+    assert process.pid is None
+    process.start()
+    assert process.pid
+    process.join()
+
+
+def test_threads_share_variables_and_processes_do_not():
+    variable = [1]
+
+    def change():
+        variable[0] = 99
+
+    (process,) = run(change)
+    process.join()
+    assert process.exitcode == 0 and variable == [1]
+    thread = threading.Thread(target=change)
+    thread.start()
+    thread.join()
+    assert variable == [99]
+
+
+def test_a_queue_of_threads_brings_nothing_to_another_process():
+    items = queue.Queue()
+    (process,) = run(lambda: items.put(1))
+    process.join()
+    assert process.exitcode == 0
+    with pytest.raises(queue.Empty):
+        items.get(timeout=BRIEF)
+
+
+def test_a_queue_is_no_argument_of_a_task_but_can_be_inherited():
+    items = fork.Queue()
+    with fork.Pool(1) as pool:
+        result = pool.apply_async(put, (items, 1))
+        with pytest.raises(RuntimeError, match="Queue objects should only be shared between"):
+            result.get(5)
+    with fork.Pool(1, initializer=inherit, initargs=(items,)) as pool:
+        pool.apply(put_inherited, (2,))
+        assert items.get(timeout=5) == 2
+    inherit(items)
+    with fork.Pool(1) as pool:
+        pool.apply(put_inherited, (3,))
+        assert items.get(timeout=5) == 3
+
+
+def test_results_can_be_asked_for_after_join():
+    with fork.Pool(2) as pool:
+        results = [pool.apply_async(double, (number,)) for number in range(5)]
+        with pytest.raises(ValueError, match="still running"):
+            pool.join()
+        pool.close()
+        pool.join()
+        assert [result.get(0) for result in results] == [0, 2, 4, 6, 8]
+
+
+def test_a_program_that_ends_drops_the_tasks_of_its_pool(tmp_path):
+    program = f"""
+import multiprocessing, pathlib, time
+def task(number):
+    time.sleep(1)
+    pathlib.Path({str(tmp_path)!r}, str(number)).touch()
+pool = multiprocessing.get_context("fork").Pool(2)
+for number in range(5):
+    pool.apply_async(task, (number,))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    time.sleep(1.5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tasks_of_apply_async_run_at_the_same_time():
+    inherit(fork.Barrier(2))
+    with fork.Pool(2) as pool:
+        results = [pool.apply_async(meet) for _ in range(2)]
+        assert sorted(result.get(5) for result in results) == [0, 1]
+        with pytest.raises(threading.BrokenBarrierError):
+            pool.apply(meet)
+
+
+def test_a_callback_or_an_error_callback_is_called_in_the_parent():
+    seen = []
+
+    def tell(value):
+        seen.append((repr(value), os.getpid()))
+
+    with fork.Pool(1) as pool:
+        pool.apply_async(double, (2,), callback=tell, error_callback=lambda _: tell("no")).wait(5)
+        pool.apply_async(refuse, callback=lambda _: tell("no"), error_callback=tell).wait(5)
+    assert seen == [("4", os.getpid()), ("KeyError('no such thing')", os.getpid())]
+
+
+def test_a_join_waits_for_the_end():
+    value = fork.Value("i", 0)
+
+    def late():
+        time.sleep(BRIEF)
+        value.value = 1
+
+    (process,) = run(late)
+    process.join()
+    assert value.value == 1
+
+
+def test_a_terminated_reader_takes_the_lock_of_all_with_it():
+    items = fork.Queue()
+
+    def read():
+        while True:
+            items.get()
+
+    reader = fork.Process(target=read, daemon=True)
+    reader.start()
+    reader.join(BRIEF)
+    assert reader.is_alive()
+    reader.terminate()
+    reader.join()
+    assert reader.exitcode == -signal.SIGTERM
+    items.put("an item")
+    with pytest.raises(queue.Empty):
+        items.get(timeout=1)
+    items.cancel_join_thread()
+
+
+def test_the_end_of_file_waits_for_every_copy_of_the_sender():
+    for closes_its_copy in (True, False):
+        receiver, sender = fork.Pipe(False)
+        ended = fork.Event()
+
+        def read(closes_its_copy=closes_its_copy, receiver=receiver, sender=sender, ended=ended):
+            if closes_its_copy:
+                sender.close()
+            try:
+                receiver.recv()
+            except EOFError:
+                ended.set()
+
+        (process,) = run(read)
+        sender.close()
+        process.join(5 if closes_its_copy else BRIEF)
+        assert ended.is_set() == closes_its_copy == (not process.is_alive())
+        process.kill()
+        process.join()
+
+
+def test_an_end_never_receives_what_it_sent():
+    one, other = fork.Pipe()
+    one.send("a word")
+    assert not one.poll(BRIEF)
+    assert other.recv() == "a word"
+
+
+def test_a_child_knows_its_name():
+    names = fork.SimpleQueue()
+    process = fork.Process(
+        target=lambda: names.put(multiprocessing.current_process().name), name="sendData"
+    )
+    process.start()
+    assert names.get() == "sendData"
+    process.join()
+
+
+def test_an_end_marker_stops_one_consumer():
+    items = fork.SimpleQueue()
+
+    def consume():
+        while items.get() is not None:
+            pass
+
+    consumers = run(consume, consume)
+    items.put(None)
+    multiprocessing.connection.wait([consumer.sentinel for consumer in consumers], 5)
+    for consumer in consumers:
+        consumer.join(BRIEF)
+    assert sum(consumer.is_alive() for consumer in consumers) == 1
+    items.put(None)
+    for consumer in consumers:
+        consumer.join(5)
+        assert consumer.exitcode == 0
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_a_program_waits_for_its_children_but_not_for_daemons(daemon, tmp_path):
+    program = f"""
+import multiprocessing, pathlib, time
+def task():
+    time.sleep(0.5)
+    pathlib.Path({str(tmp_path)!r}, "done").touch()
+multiprocessing.get_context("fork").Process(target=task, daemon={daemon}).start()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    assert (tmp_path / "done").exists() == (not daemon)

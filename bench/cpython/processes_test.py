@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Processes, pools and threads that do not do what they should are found out, and those they start are billed."""
+
+import pytest
+
+import processes
+from measure import measure
+from peers import SeriesFailed
+from questions import Series
+
+
+def run(question, backend, messages, workers=0, placement="free"):
+    series = Series(question, backend.name, 0, "", placement, None, workers)
+    return measure(series, messages, 2, 65536, 10.0, backend)
+
+
+def test_a_task_with_another_result_is_found(monkeypatch):
+    run("pool_map", processes.CpythonPool, 20, 2)
+    monkeypatch.setattr(processes, "square", wrong)
+    with pytest.raises(SeriesFailed, match="another result"):
+        run("pool_map", processes.CpythonPool, 20, 2)
+
+
+def wrong(number):
+    return number
+
+
+def test_a_process_that_ends_otherwise_is_found(monkeypatch):
+    def fail():
+        raise SystemExit(3)
+
+    monkeypatch.setattr(processes, "nothing", fail)
+    with pytest.raises(SeriesFailed, match="ended with 3"):
+        run("process_start", processes.CpythonProcess, 2)
+
+
+def test_the_work_of_a_pool_is_billed(monkeypatch):
+    """Its user sleeps meanwhile."""
+    monkeypatch.setattr(processes, "square", busy)
+    result = run("pool_apply", processes.CpythonPool, 20, 1)
+    assert result.cpu_ns > result.elapsed_ns / 4
+
+
+def busy(number):
+    sum(range(300_000))
+    return number * number

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What questions share whose message is an operation of one peer, with nobody at the other end.
+#pragma once
+
+#include "bench/harness/program.h"
+#include "impl/os/deadline.h"
+
+namespace ipc::bench {
+
+// A batch of one operation.
+template <class Operation>
+Job repeat(Operation operation) {
+  return [operation](const LoopPlan& batch) mutable {
+    LoopResult result;
+    result.begin_ns = monotonic_ns();
+    for (std::uint64_t i = 0; i < batch.messages; ++i) operation();
+    result.end_ns = monotonic_ns();
+    result.messages = batch.messages;
+    return result;
+  };
+}
+
+// One peer, which does what `open` makes.
+inline std::unique_ptr<Team> alone(const Keys& keys, const RunOptions& options,
+                                   std::function<Job()> open, bool has_children = false) {
+  TeamPlan plan;
+  plan.bytes = keys.bytes;
+  plan.placement = keys.placement.value_or(Placement::same);
+  plan.producers = {{.name = "worker", .has_children = has_children, .open = std::move(open)}};
+  return std::make_unique<Team>(std::move(plan), options);
+}
+
+}  // namespace ipc::bench

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// pool_apply: how many calls a second does a pool answer, one after the other?
+// pool_map: how many small tasks a second do its workers do together?
+//
+//   user --(task, argument)--> worker      a message is one task: a number squared, and checked
+//   user <------(result)------ worker
+//
+// process_per_task: the same tasks without a pool, as many processes at a time as it has workers.
+#include <list>
+#include <numeric>
+
+#include "bench/harness/operations.h"
+#include "bench/harness/process_peers.h"
+#include "impl/os/error.h"
+#include "impl/process/pool.h"
+#include "impl/process/process.h"
+#include "impl/queue/queue.h"
+
+namespace ipc::bench {
+namespace {
+
+std::uint64_t square(std::uint64_t x) { return x * x; }
+
+void expect(bool holds) {
+  if (!holds) throw Error("a task gave another result than it should");
+}
+
+std::unique_ptr<Team> apply(const Keys& keys, const RunOptions& options) {
+  const auto open = [workers = keys.processes] {
+    const auto pool = std::make_shared<Pool>(workers);
+    return repeat([pool, next = std::uint64_t{0}]() mutable {
+      ++next;
+      expect(pool->apply(square, next) == next * next);
+    });
+  };
+  return alone(keys, options, open, true);
+}
+
+// A batch of messages as a whole.
+template <class Whole>
+Job whole(Whole whole) {
+  return [whole](const LoopPlan& batch) {
+    std::vector<std::uint64_t> numbers(batch.messages);
+    std::iota(numbers.begin(), numbers.end(), batch.first_sequence);
+    LoopResult result;
+    result.begin_ns = monotonic_ns();
+    const std::uint64_t sum = whole(numbers);
+    result.end_ns = monotonic_ns();
+    result.messages = batch.messages;
+    std::uint64_t due = 0;
+    for (const std::uint64_t number : numbers) due += square(number);
+    expect(sum == due);
+    return result;
+  };
+}
+
+std::unique_ptr<Team> map(const Keys& keys, const RunOptions& options) {
+  const auto open = [workers = keys.processes] {
+    const auto pool = std::make_shared<Pool>(workers);
+    return whole([pool](const std::vector<std::uint64_t>& numbers) {
+      const std::vector<std::uint64_t> squares = pool->map(square, numbers);
+      return std::accumulate(squares.begin(), squares.end(), std::uint64_t{0});
+    });
+  };
+  return alone(keys, options, open, true);
+}
+
+std::unique_ptr<Team> process_per_task(const Keys& keys, const RunOptions& options) {
+  const auto open = [at_once = static_cast<std::size_t>(keys.processes)] {
+    const auto results = std::make_shared<SimpleQueue<std::uint64_t>>();
+    return whole([results, at_once](const std::vector<std::uint64_t>& numbers) {
+      std::uint64_t sum = 0;
+      std::list<Process> running;
+      for (const std::uint64_t number : numbers) {
+        running.emplace_back([&results, number] { results->put(square(number)); }).start();
+        if (running.size() < at_once) continue;
+        running.front().join();
+        running.pop_front();
+        sum += results->get();
+      }
+      for (Process& process : running) {
+        process.join();
+        sum += results->get();
+      }
+      return sum;
+    });
+  };
+  return alone(keys, options, open, true);
+}
+
+const ProcessBackend kBackends[] = {
+    {"pool", "ipc::Pool", "Python's multiprocessing.Pool", nullptr},
+    {"process_per_task", "an ipc::Process for each task, as many at a time as workers",
+     "Python's multiprocessing.Process", nullptr},
+};
+
+const RegisterBackends registered_backends([] { return listed_backends(kBackends); });
+
+const RegisterQuestion registered([] {
+  std::vector<Series> series;
+  for (const Placement placement : {Placement::same, Placement::free}) {
+    series.push_back(
+        process_series("pool_apply", "pool", {.processes = 1, .placement = placement}, apply));
+  }
+  for (const int workers : {1, 2, 4}) {
+    const Keys keys{.processes = workers, .placement = Placement::free};
+    series.push_back(process_series("pool_map", "pool", keys, map));
+    series.push_back(process_series("pool_map", "process_per_task", keys, process_per_task));
+  }
+  return series;
+});
+
+}  // namespace
+}  // namespace ipc::bench

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// The examples print what they say, and end.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "impl/os/run_program_test.h"
+
+namespace ipc {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsSupersetOf;
+using testing::UnorderedElementsAre;
+
+using Lines = std::vector<std::string>;
+
+// Its lines. It must end with status 0, and soon.
+Lines lines_of(const std::string& example) {
+  const ProgramResult ended = run_program("timeout 60 " IPCBENCH_EXAMPLES "/" + example);
+  EXPECT_EQ(ended.status, 0) << ended.output;
+  Lines lines;
+  std::istringstream all(ended.output);
+  for (std::string line; std::getline(all, line);) lines.push_back(line);
+  return lines;
+}
+
+// Those that begin so, in their order.
+Lines beginning(const std::string& begin, const Lines& lines) {
+  Lines found;
+  std::ranges::copy_if(lines, std::back_inserter(found),
+                       [&](const std::string& line) { return line.starts_with(begin); });
+  return found;
+}
+
+auto place_of(const std::string& line, const Lines& lines) {
+  return std::ranges::find(lines, line) - lines.begin();
+}
+
+TEST(ExampleProcesses, TalkThroughAPipe) {
+  EXPECT_THAT(lines_of("pipe_between_children"), ElementsAre("amy"));
+  EXPECT_THAT(lines_of("pipe_once"), ElementsAre("a"));
+  EXPECT_THAT(lines_of("pipe_in_one_process"),
+              ElementsAre("nothing at con2", "to con1", "nothing at con1", "to con2"));
+  EXPECT_THAT(lines_of("pipe_child_reports"),
+              UnorderedElementsAre("child sends", "child has sent", "接受到数据==> k"));
+  EXPECT_THAT(lines_of("pipe_both_ways"),
+              ElementsAre("[1, 2, 3]", "['a', None, 4.5]", "from parent: 范冰冰"));
+  EXPECT_THAT(lines_of("pipe_roles"),
+              ElementsAre("parent con1 sends: hello", "parent con2 sends: hello",
+                          "parent con1 receives: hello", "parent con2 receives: hello",
+                          "both con1: nothing"));
+}
+
+TEST(ExampleProcesses, SeeTheEndOfAPipeWhenAllCopiesAreClosed) {
+  EXPECT_THAT(lines_of("pipe_end_of_file"),
+              ElementsAre("all close what they do not use: 0 to 9 and the end",
+                          "the child keeps con1: waits for ever",
+                          "the parent keeps con2: 0 to 9 and the end",
+                          "the parent keeps con1: waits for ever"));
+  const Lines lines = lines_of("pipe_receives_for_ever");
+  EXPECT_THAT(lines, UnorderedElementsAre("[42, None, 'hello']", "666", "the child waits for ever",
+                                          "terminated: -15", "[42, None, 'hello']", "666",
+                                          "end of file", "ended: 0"));
+  EXPECT_LT(place_of("terminated: -15", lines), place_of("end of file", lines));
+  EXPECT_EQ(lines.back(), "ended: 0");
+}
+
+TEST(ExampleProcesses, ShareAQueue) {
+  EXPECT_THAT(lines_of("queue_end_marker"),
+              ElementsAre("the queue holds 5 and the producer waits", "amy", "amy", "amy", "amy",
+                          "amy", "amy", "exit codes 0 0"));
+  EXPECT_THAT(lines_of("queue_keeps_items"), ElementsAre("a"));
+  EXPECT_THAT(lines_of("queue_full_and_empty"),
+              ElementsAre("empty 1 full 0", "full 1 qsize 5", "put_nowait raises the queue is full",
+                          "put for 0.1 s raises the queue is full", "put waits", "get 0",
+                          "put is done, full 1", "get 1", "get 2", "get 3", "get 4", "get 5",
+                          "empty 1", "get_nowait raises the queue is empty",
+                          "get for 0.1 s raises the queue is empty"));
+}
+
+TEST(ExampleProcesses, AreTerminatedInAnEndlessLoop) {
+  const Lines lines = lines_of("queue_reader_terminated");
+  EXPECT_THAT(beginning("Put", lines), ElementsAre("Put A", "Put B", "Put C"));
+  EXPECT_THAT(beginning("Get", lines), ElementsAre("Get A", "Get B", "Get C"));
+  for (const std::string item : {"A", "B", "C"}) {
+    EXPECT_LT(place_of("Put " + item, lines), place_of("Get " + item, lines));
+  }
+  EXPECT_THAT(Lines(lines.end() - 2, lines.end()),
+              ElementsAre("the reader ended with -15", "the parent gets D"));
+
+  const Lines endless = lines_of("endless_exchange");
+  EXPECT_THAT(endless, IsSupersetOf({"both go on", "sendData -15", "receiveData -15",
+                                     "receiveData got 0", "receiveData got 1"}));
+}
+
+TEST(ExampleProcesses, GiveTheirResultsByAPool) {
+  EXPECT_THAT(lines_of("process_returns_nothing"),
+              ElementsAre("None", "a pid", "sub_progress success", "main progress end"));
+  EXPECT_THAT(lines_of("pool_result_after_join"),
+              UnorderedElementsAre("join before close: the pool is still running: close it first",
+                                   "sub_progress success", "3"));
+  const Lines lines = lines_of("pool_callbacks");
+  EXPECT_EQ(beginning("task /", lines).size(), 20U);
+  EXPECT_EQ(beginning("callback 1 in the parent", lines).size(), 10U);
+  EXPECT_EQ(lines.size(), 31U);
+  EXPECT_EQ(lines.back(), "apply_async was faster");
+}
+
+}  // namespace
+}  // namespace ipc

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// A pipe between two children of a third process. A join can be repeated, and a child that is never
+// joined is joined at the end of the program.
+#include "impl/examples/say.h"
+#include "impl/pipe/pipe.h"
+#include "impl/process/process.h"
+
+int main() {
+  auto [receiver, sender] = ipc::Pipe();
+  ipc::Process producer([&end = sender] { end.send("amy"); });
+  ipc::Process consumer([&end = receiver] { say(end.recv()); });
+  producer.start();
+  consumer.start();
+  consumer.join();
+  consumer.join();
+}

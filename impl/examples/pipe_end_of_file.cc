@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The end of a stream comes when every copy of the sending end is closed, and after all that was
+// sent. Who must close what, in four variants; the second and the fourth wait for ever.
+#include "impl/examples/say.h"
+#include "impl/pipe/pipe.h"
+#include "impl/process/process.h"
+
+namespace {
+
+struct Variant {
+  const char* what;
+  bool child_closes_con1, parent_closes_con2, parent_closes_con1;
+};
+
+void show(const Variant& variant) {
+  auto [con1, con2] = ipc::Pipe();
+  ipc::Process child([&variant, &sender = con1, &receiver = con2] {
+    if (variant.child_closes_con1) sender.close();
+    int next = 0;
+    try {
+      while (receiver.recv<int>() == next) ++next;
+    } catch (const ipc::EndOfFile&) {
+      say(variant.what, "0 to", next - 1, "and the end");
+    }
+  });
+  child.start();
+  if (variant.parent_closes_con2) con2.close();
+  for (int i = 0; i < 10; ++i) con1.send(i);
+  if (variant.parent_closes_con1) con1.close();
+  if (!child.join(1.0)) {
+    say(variant.what, "waits for ever");
+    child.kill();
+  }
+}
+
+}  // namespace
+
+int main() {
+  show({"all close what they do not use:", true, true, true});
+  show({"the child keeps con1:", false, true, true});
+  show({"the parent keeps con2:", true, false, true});
+  show({"the parent keeps con1:", true, true, false});
+}

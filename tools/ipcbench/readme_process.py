@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""README.md's part about processes: what it costs to start them, to give them tasks, and what several do together."""
+
+from __future__ import annotations
+
+from .readme_runs import caption, newest, said_of, time_table
+from .rundir import RunDir
+from .summary import PROCESSES
+from .series import FLOOR
+
+GIBIBYTE = 1 << 30
+START_CELLS = {
+    "small parent, one CPU": ("process_start", None, None, "same"),
+    "any CPU": ("process_start", None, None, "free"),
+    "parent of 1 GiB, one CPU": ("process_start", GIBIBYTE, None, "same"),
+    "1 GiB, any CPU": ("process_start", GIBIBYTE, None, "free"),
+}
+POOL_CELLS = {
+    "one call, one CPU": ("pool_apply", None, 1, "same"),
+    "one call, any CPU": ("pool_apply", None, 1, "free"),
+    **{
+        f"map, {n} workers".replace("1 workers", "1 worker"): ("pool_map", None, n, "free")
+        for n in (1, 2, 4)
+    },
+}
+WORK_CELLS = {
+    f"{what}, {n}": (question, None, n, "free")
+    for question, what in (("cpu_bound", "computing"), ("io_bound", "waiting"))
+    for n in (1, 2, 4)
+}
+ABOUT = {*PROCESSES, FLOOR}
+
+
+def processes(run: RunDir) -> str:
+    """Of the newest run under results/process/. Raises ReadmeError."""
+    there = newest(run.path.parent.parent / "process")
+    return (
+        "Start and join, for one [its interval]:\n\n"
+        f"{time_table(there, START_CELLS)}\n\n"
+        "A small task of a pool, all workers together:\n\n"
+        f"{time_table(there, POOL_CELLS)}\n\n"
+        "A unit of work by so many workers, all together; of CPython it is another than of C++, so compare along a line:\n\n"
+        f"{time_table(there, WORK_CELLS)}\n\n"
+        f"{said_of(there, ABOUT)}\n\nOf {caption(there)}\n"
+    )
