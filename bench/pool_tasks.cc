@@ -5,7 +5,9 @@
 //   user --(task, argument)--> worker      a message is one task: a number squared, and checked
 //   user <------(result)------ worker
 //
-// process_per_task: the same tasks without a pool, as many processes at a time as it has workers.
+// A map has 1000 tasks. process_per_task: the same tasks without a pool, as many processes at a
+// time as it has workers.
+#include <algorithm>
 #include <list>
 #include <numeric>
 
@@ -36,20 +38,27 @@ std::unique_ptr<Team> apply(const Keys& keys, const RunOptions& options) {
   return alone(keys, options, open, true);
 }
 
-// A batch of messages as a whole.
-template <class Whole>
-Job whole(Whole whole) {
-  return [whole](const LoopPlan& batch) {
-    std::vector<std::uint64_t> numbers(batch.messages);
+// A batch in maps of kMap tasks, the last one shorter. `sum` adds the results of one.
+constexpr std::uint64_t kMap = 1000;
+template <class Sum>
+Job in_maps(Sum sum) {
+  return [sum](const LoopPlan& batch) {
+    std::vector<std::uint64_t> numbers(std::min(kMap, batch.messages));
     std::iota(numbers.begin(), numbers.end(), batch.first_sequence);
+    std::uint64_t all = 0;
     LoopResult result;
     result.begin_ns = monotonic_ns();
-    const std::uint64_t sum = whole(numbers);
+    for (std::uint64_t left = batch.messages; left != 0; left -= numbers.size()) {
+      numbers.resize(std::min(kMap, left));
+      all += sum(numbers);
+    }
     result.end_ns = monotonic_ns();
     result.messages = batch.messages;
     std::uint64_t due = 0;
-    for (const std::uint64_t number : numbers) due += square(number);
-    expect(sum == due);
+    for (std::uint64_t i = 0; i < batch.messages; ++i) {
+      due += square(batch.first_sequence + i % kMap);
+    }
+    expect(all == due);
     return result;
   };
 }
@@ -57,7 +66,7 @@ Job whole(Whole whole) {
 std::unique_ptr<Team> map(const Keys& keys, const RunOptions& options) {
   const auto open = [workers = keys.processes] {
     const auto pool = std::make_shared<Pool>(workers);
-    return whole([pool](const std::vector<std::uint64_t>& numbers) {
+    return in_maps([pool](const std::vector<std::uint64_t>& numbers) {
       const std::vector<std::uint64_t> squares = pool->map(square, numbers);
       return std::accumulate(squares.begin(), squares.end(), std::uint64_t{0});
     });
@@ -65,23 +74,26 @@ std::unique_ptr<Team> map(const Keys& keys, const RunOptions& options) {
   return alone(keys, options, open, true);
 }
 
+// Of any process that has ended: one result each.
+std::uint64_t result_of(Process& process, SimpleQueue<std::uint64_t>& results) {
+  process.join();
+  expect(process.exitcode() == 0);
+  return results.get();
+}
+
 std::unique_ptr<Team> process_per_task(const Keys& keys, const RunOptions& options) {
   const auto open = [at_once = static_cast<std::size_t>(keys.processes)] {
     const auto results = std::make_shared<SimpleQueue<std::uint64_t>>();
-    return whole([results, at_once](const std::vector<std::uint64_t>& numbers) {
+    return in_maps([results, at_once](const std::vector<std::uint64_t>& numbers) {
       std::uint64_t sum = 0;
       std::list<Process> running;
       for (const std::uint64_t number : numbers) {
         running.emplace_back([&results, number] { results->put(square(number)); }).start();
         if (running.size() < at_once) continue;
-        running.front().join();
+        sum += result_of(running.front(), *results);
         running.pop_front();
-        sum += results->get();
       }
-      for (Process& process : running) {
-        process.join();
-        sum += results->get();
-      }
+      for (Process& process : running) sum += result_of(process, *results);
       return sum;
     });
   };

@@ -3,10 +3,11 @@
 //
 //   parent --start--> child that ends at once --joined--> parent
 //
-// bytes: what the parent has in memory beside itself, all of it touched; a fork copies the tables
-// of its pages. posix_spawn runs another program, /bin/true. thread: what a thread takes in its
-// place.
+// bytes: what the parent has in memory beside itself, private and touched, in small pages: a fork
+// copies their tables. posix_spawn runs another program, /bin/true. thread: what a thread takes in
+// its place.
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,13 +19,32 @@
 
 #include "bench/harness/operations.h"
 #include "bench/harness/process_peers.h"
-#include "impl/os/affinity.h"
 #include "impl/os/error.h"
-#include "impl/os/mapping.h"
 #include "impl/process/process.h"
 
 namespace ipc::bench {
 namespace {
+
+// Touched memory of this process alone. A shared mapping's page tables are not copied by a fork.
+class PrivateMemory {
+ public:
+  explicit PrivateMemory(std::size_t bytes) : bytes_(bytes) {
+    if (bytes == 0) return;
+    address_ = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address_ == MAP_FAILED) throw_errno("mmap");
+    madvise(address_, bytes, MADV_NOHUGEPAGE);
+    std::memset(address_, 1, bytes);
+  }
+  ~PrivateMemory() {
+    if (bytes_ != 0) munmap(address_, bytes_);
+  }
+  PrivateMemory(const PrivateMemory&) = delete;
+  PrivateMemory& operator=(const PrivateMemory&) = delete;
+
+ private:
+  std::size_t bytes_;
+  void* address_ = nullptr;
+};
 
 void wait_for(pid_t pid, const char* call) {
   if (pid < 0) throw_errno(call);
@@ -47,7 +67,8 @@ void start_by_vfork() {
 
 // What fork does in the kernel, without what the C library does around it.
 void start_by_clone() {
-  const auto pid = static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0UL));
+  const auto pid = static_cast<pid_t>(
+      syscall(SYS_clone, static_cast<unsigned long>(SIGCHLD), nullptr, nullptr, nullptr, 0UL));
   if (pid == 0) _exit(0);
   wait_for(pid, "clone");
 }
@@ -94,8 +115,7 @@ const RegisterQuestion registered([] {
             "process_start", backend.name, {.bytes = bytes, .placement = placement},
             [start = backend.operation](const Keys& keys, const RunOptions& options) {
               const auto open = [start, bytes = keys.bytes] {
-                const auto memory = std::make_shared<Mapping>(std::max<std::size_t>(bytes, 1));
-                std::memset(memory->address(), 1, bytes);
+                const auto memory = std::make_shared<PrivateMemory>(bytes);
                 return repeat([start, memory] { start(); });
               };
               return alone(keys, options, open, true);

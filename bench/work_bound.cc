@@ -2,7 +2,7 @@
 // cpu_bound, io_bound: how much work a second do several workers do, as threads and as processes?
 //
 //   worker 0  |unit|unit|unit|        a message is a unit: 20 000 rounds of a random generator, or
-//   worker 1  |unit|unit|unit|        waiting 1 ms for a descriptor on which nothing comes
+//   worker 1  |unit|unit|unit|        waiting 1 ms for nothing
 //
 // pool: the units as tasks of an ipc::Pool. In C++ all three should grow with the CPUs (cpu_bound)
 // and with the workers (io_bound); in CPython threads share one lock.
@@ -65,7 +65,8 @@ std::unique_ptr<Team> by_processes(Unit unit, const Keys& keys, const RunOptions
 
 // One peer, which does a batch by `part`, called with each worker's share of it.
 template <class Together>
-std::unique_ptr<Team> by_one_peer(const Keys& keys, const RunOptions& options, Together together) {
+std::unique_ptr<Team> by_one_peer(const Keys& keys, const RunOptions& options, bool has_children,
+                                  Together together) {
   const auto open = [together, workers = static_cast<std::uint64_t>(keys.processes)]() -> Job {
     const auto all = together(workers);
     return [all, workers](const LoopPlan& batch) {
@@ -80,13 +81,13 @@ std::unique_ptr<Team> by_one_peer(const Keys& keys, const RunOptions& options, T
   TeamPlan plan;
   plan.placement = *keys.placement;
   plan.clock = Clock::all;
-  plan.producers = {{.name = "worker", .has_children = true, .open = open}};
+  plan.producers = {{.name = "worker", .has_children = has_children, .open = open}};
   plan.multiple = keys.processes;
   return std::make_unique<Team>(std::move(plan), options);
 }
 
 std::unique_ptr<Team> by_threads(Unit unit, const Keys& keys, const RunOptions& options) {
-  return by_one_peer(keys, options, [unit](std::uint64_t workers) {
+  return by_one_peer(keys, options, false, [unit](std::uint64_t workers) {
     return [unit, workers](std::uint64_t each) {
       std::vector<std::thread> threads;
       for (std::uint64_t i = 0; i < workers; ++i) threads.emplace_back([=] { work(unit, each); });
@@ -96,7 +97,7 @@ std::unique_ptr<Team> by_threads(Unit unit, const Keys& keys, const RunOptions& 
 }
 
 std::unique_ptr<Team> by_pool(Unit unit, const Keys& keys, const RunOptions& options) {
-  return by_one_peer(keys, options, [unit](std::uint64_t workers) {
+  return by_one_peer(keys, options, true, [unit](std::uint64_t workers) {
     const auto pool = std::make_shared<Pool>(static_cast<int>(workers));
     return [unit, workers, pool](std::uint64_t each) {
       pool->map(unit, std::vector<std::uint64_t>(each * workers, 1));

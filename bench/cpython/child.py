@@ -56,18 +56,21 @@ class Cost:
         )
 
 
-def cost_so_far(with_children: bool) -> Cost:
-    """Of this process; `with_children`: of those that it has waited for and those that it has, too."""
+def cost_so_far() -> Cost:
+    """Of this process."""
     usage = getrusage(RUSAGE_SELF)
-    cost = Cost(time.process_time_ns(), usage.ru_nvcsw, usage.ru_nivcsw)
-    if with_children:
-        usage = getrusage(RUSAGE_CHILDREN)
-        ended = round((usage.ru_utime + usage.ru_stime) * 1e9)
-        cost += Cost(ended, usage.ru_nvcsw, usage.ru_nivcsw)
-        for thread in os.listdir("/proc/self/task"):
-            with open(f"/proc/self/task/{thread}/children", encoding="ascii") as children:
-                for pid in children.read().split():
-                    cost += cost_of(int(pid))
+    return Cost(time.process_time_ns(), usage.ru_nvcsw, usage.ru_nivcsw)
+
+
+def cost_of_children() -> Cost:
+    """Of those that this process has waited for, and of those that it has."""
+    usage = getrusage(RUSAGE_CHILDREN)
+    ended = round((usage.ru_utime + usage.ru_stime) * 1e9)
+    cost = Cost(ended, usage.ru_nvcsw, usage.ru_nivcsw)
+    for thread in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{thread}/children", encoding="ascii") as children:
+            for pid in children.read().split():
+                cost += cost_of(int(pid))
     return cost
 
 

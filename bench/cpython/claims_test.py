@@ -30,6 +30,9 @@ def limited():
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+    for child in multiprocessing.active_children():  # of a test that failed: they ignore SIGTERM
+        child.kill()
+        child.join()
 
 
 def run(*targets):

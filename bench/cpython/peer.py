@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 
 import loops
 from backends import Backend
-from child import attach, cost_so_far
+from child import Cost, attach, cost_of_children, cost_so_far
 from histogram import Histogram
 
 SPIN_NS = 500_000  # a spinning peer sleeps until so long before the start
@@ -52,11 +52,14 @@ class Peer:
             control.send(("ready", None))
             start = control.recv()
             in_time = self._wait_for(start)
-            before = cost_so_far(self._backend.has_children)
+            children = self._backend.has_children
+            before = cost_of_children() if children else Cost()
+            before += cost_so_far()  # last, and first after the batch: looking is not billed
             outcome = self._loop(messages, first)
             control.send(("done", None))
             control.recv()
-            cost = cost_so_far(self._backend.has_children) - before
+            cost = cost_so_far()
+            cost = cost + (cost_of_children() if children else Cost()) - before
             report = self._report(outcome)
             report["cpu_ns"] = cost.cpu_ns
             report["voluntary"] = cost.voluntary

@@ -16,6 +16,8 @@ from claims_test import fork, limited, run
 
 assert limited  # a fixture of every test here
 BRIEF = 0.3
+# How to put or get, and how long that takes at least when it is in vain.
+WAITS = (({"block": False}, 0), ({"timeout": BRIEF}, BRIEF), ({"block": False, "timeout": 60}, 0))
 inherited = None
 
 
@@ -36,8 +38,8 @@ def inherit(items):
     inherited = items
 
 
-def meet():
-    return inherited.wait(BRIEF)
+def meet(seconds):
+    return inherited.wait(seconds)
 
 
 def refuse():
@@ -46,15 +48,28 @@ def refuse():
 
 def test_put_and_get_wait_or_raise_as_asked():
     items = fork.Queue(5)
-    for number in range(5):
-        items.put(number)
-    for options in ({"block": False}, {"timeout": BRIEF}, {"block": False, "timeout": 60}):
+    large = [bytes([number]) * 1_000_000 for number in range(7)]
+    for item in large[:5]:
+        items.put(item)
+    for options, least in WAITS:
+        begin = time.monotonic()
         with pytest.raises(queue.Full):
-            items.put(5, **options)
-    assert [items.get() for _ in range(5)] == [0, 1, 2, 3, 4]
-    for options in ({"block": False}, {"timeout": BRIEF}, {"block": False, "timeout": 60}):
+            items.put(large[5], **options)
+        assert time.monotonic() - begin >= least
+    (waiting,) = run(lambda: items.put(large[5]))
+    waiting.join(BRIEF)
+    assert waiting.is_alive()
+    assert sorted(items.get() for _ in range(6)) == large[:6]  # in the order of each producer
+    waiting.join(20)
+    assert waiting.exitcode == 0
+    for options, least in WAITS:
+        begin = time.monotonic()
         with pytest.raises(queue.Empty):
             items.get(**options)
+        assert time.monotonic() - begin >= least
+    (late,) = run(lambda: (time.sleep(BRIEF), items.put(large[6])))
+    assert items.get() == large[6]
+    late.join()
 
 
 def test_a_thread_has_part_of_what_a_process_has():
@@ -121,28 +136,32 @@ def test_results_can_be_asked_for_after_join():
         assert [result.get(0) for result in results] == [0, 2, 4, 6, 8]
 
 
-def test_a_program_that_ends_drops_the_tasks_of_its_pool(tmp_path):
+@pytest.mark.parametrize(
+    ("ending", "done"), [("", 0), ("pool.close(); pool.join()", 5)], ids=["ends", "joins"]
+)
+def test_a_program_that_ends_drops_the_tasks_of_its_pool(ending, done, tmp_path):
     program = f"""
 import multiprocessing, pathlib, time
 def task(number):
-    time.sleep(1)
+    time.sleep(2)
     pathlib.Path({str(tmp_path)!r}, str(number)).touch()
-pool = multiprocessing.get_context("fork").Pool(2)
+pool = multiprocessing.get_context("fork").Pool(5)
 for number in range(5):
     pool.apply_async(task, (number,))
+{ending}
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
-    time.sleep(1.5)
-    assert not list(tmp_path.iterdir())
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
+    time.sleep(0 if done else 3)
+    assert len(list(tmp_path.iterdir())) == done
 
 
 def test_tasks_of_apply_async_run_at_the_same_time():
     inherit(fork.Barrier(2))
     with fork.Pool(2) as pool:
-        results = [pool.apply_async(meet) for _ in range(2)]
-        assert sorted(result.get(5) for result in results) == [0, 1]
+        results = [pool.apply_async(meet, (20,)) for _ in range(2)]
+        assert sorted(result.get(20) for result in results) == [0, 1]
         with pytest.raises(threading.BrokenBarrierError):
-            pool.apply(meet)
+            pool.apply(meet, (BRIEF,))
 
 
 def test_a_callback_or_an_error_callback_is_called_in_the_parent():
@@ -172,13 +191,19 @@ def test_a_join_waits_for_the_end():
 def test_a_terminated_reader_takes_the_lock_of_all_with_it():
     items = fork.Queue()
 
+    taken = fork.Event()
+
     def read():
+        items.get()
+        taken.set()
         while True:
             items.get()
 
     reader = fork.Process(target=read, daemon=True)
     reader.start()
-    reader.join(BRIEF)
+    items.put("the first")
+    assert taken.wait(20)
+    reader.join(1)  # by then it waits for the second one
     assert reader.is_alive()
     reader.terminate()
     reader.join()
@@ -256,4 +281,5 @@ def task():
 multiprocessing.get_context("fork").Process(target=task, daemon={daemon}).start()
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    time.sleep(1 if daemon else 0)
     assert (tmp_path / "done").exists() == (not daemon)

@@ -20,7 +20,8 @@ from backends import Backend, Ends
 from child import attach
 
 ROUNDS = 500  # of a random generator, in a unit of work
-WAIT_S = 0.001  # for a descriptor on which nothing comes
+WAIT_S = 0.001  # for nothing
+MAP = 1000  # tasks of a map
 
 
 def nothing() -> None:
@@ -65,11 +66,16 @@ class _Doing(Backend):
     def work(self, index: int, workers: int, messages: int, first: int) -> tuple[int, int]:
         """A worker's part of a batch; the stamps before and after it. Raises Mismatch."""
         begin = monotonic_ns()
-        self.batch(workers, messages)
-        return begin, monotonic_ns()
+        results = self.batch(workers, messages)
+        end = monotonic_ns()
+        self.check_results(results, messages)
+        return begin, end
 
-    def batch(self, workers: int, messages: int) -> None:
+    def batch(self, workers: int, messages: int) -> list:
         raise NotImplementedError
+
+    def check_results(self, results: list, messages: int) -> None:
+        """Raises Mismatch."""
 
     def leftover(self, role: str) -> bool:
         return False
@@ -81,16 +87,21 @@ class CpythonProcess(_Doing):
     summary = "CPython's Process: start() and join(), by fork"
     source = "multiprocessing.Process"
 
-    def batch(self, workers: int, messages: int) -> None:
+    def batch(self, workers: int, messages: int) -> list:
         from multiprocessing import get_context
 
         make = get_context("fork").Process
+        exitcodes = []
         for _ in range(messages):
             process = make(target=nothing)
             process.start()
             process.join()
-            if process.exitcode != 0:
-                raise loops.Mismatch(f"a process ended with {process.exitcode}")
+            exitcodes.append(process.exitcode)
+        return exitcodes
+
+    def check_results(self, results: list, messages: int) -> None:
+        if any(results):
+            raise loops.Mismatch(f"a process ended with {max(results, key=abs)}")
 
 
 class CpythonThread(_Doing):
@@ -99,11 +110,14 @@ class CpythonThread(_Doing):
     summary = "CPython's threading.Thread: start() and join(), for comparison"
     source = "threading.Thread"
 
-    def batch(self, workers: int, messages: int) -> None:
+    has_children = False
+
+    def batch(self, workers: int, messages: int) -> list:
         for _ in range(messages):
             thread = threading.Thread(target=nothing)
             thread.start()
             thread.join()
+        return []
 
 
 class CpythonPool(_Doing):
@@ -113,17 +127,20 @@ class CpythonPool(_Doing):
     source = "multiprocessing.Pool"
     _pool = None
 
-    def batch(self, workers: int, messages: int) -> None:
+    def batch(self, workers: int, messages: int) -> list:
         if self._pool is None:  # in the batch that warms up
             from multiprocessing import get_context
 
             self._pool = get_context("fork").Pool(workers, attach_worker, (os.getpid(),))
-        numbers = range(messages)
         if self.question == "pool_apply":
-            results = [self._pool.apply(square, (number,)) for number in numbers]
-        else:
-            results = self._pool.map(square, numbers)
-        if results != [number * number for number in numbers]:
+            return [self._pool.apply(square, (number % MAP,)) for number in range(messages)]
+        results = []
+        for done in range(0, messages, MAP):
+            results += self._pool.map(square, range(min(MAP, messages - done)))
+        return results
+
+    def check_results(self, results: list, messages: int) -> None:
+        if results != [(number % MAP) ** 2 for number in range(messages)]:
             raise loops.Mismatch("a task gave another result than it should")
 
 
@@ -149,7 +166,7 @@ class CpythonThreads(_Doing):
     source = "threading.Thread: one lock for all of the interpreter"
     has_children = False
 
-    def batch(self, workers: int, messages: int) -> None:
+    def batch(self, workers: int, messages: int) -> list:
         unit = UNITS[self.question]
 
         def do(count: int) -> None:
@@ -164,3 +181,4 @@ class CpythonThreads(_Doing):
             thread.start()
         for thread in threads:
             thread.join()
+        return []

@@ -77,8 +77,8 @@ TEST(BenchmarkProcesses, BillTheProcessesThatTheyHaveStarted) {
   ASSERT_EQ(result.status, 0) << result.output;
   const auto row =
       nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
-  const double ns_per_message = 1e9 / row["messages_per_second"].get<double>();
-  EXPECT_GT(row["cpu_ns_per_message"], ns_per_message / 10) << "the worker's time is missing";
+  // 20 000 rounds, each of which needs the one before, cannot take less.
+  EXPECT_GT(row["cpu_ns_per_message"], 10'000) << "the worker's time is missing";
 }
 
 // Who sleeps takes far less than a tenth of the silence, who spins far more, whatever else runs.

@@ -67,7 +67,7 @@ Cost cost_so_far() {
 // had is not known any more.
 Cost cost_so_far(pid_t pid) {
   clockid_t clock;
-  if ((errno = clock_getcpuclockid(pid, &clock)) != 0) throw_errno("clock of a helper");
+  if ((errno = clock_getcpuclockid(pid, &clock)) != 0) throw_errno("clock of another process");
   Cost cost{.cpu_ns = cpu_ns_of(clock)};
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
   for (const auto& task : std::filesystem::directory_iterator(tasks)) {
@@ -145,19 +145,19 @@ int serve(int control, const Role& role, int cpu) {
     std::string(error.what()).copy(ready.error, sizeof ready.error - 1);
   }
   tell(control, ready);
-  const auto cost = [&] {
-    return role.has_children ? cost_so_far() + cost_of_children() : cost_so_far();
-  };
+  const auto cost_of_all = [&] { return role.has_children ? cost_of_children() : Cost(); };
   Order order;
   Cost before;
   while (hear(control, order)) {
     if (order.report_cost) {
-      tell(control, cost() - before);
+      const Cost own = cost_so_far();  // first, and last before a batch: looking is not billed
+      tell(control, own + cost_of_all() - before);
       continue;
     }
     while (monotonic_ns() < order.start_ns) {
     }
-    before = cost();
+    before = cost_of_all();
+    before = before + cost_so_far();
     tell(control, run_job(job, order.plan));
   }
   return 0;

@@ -27,7 +27,7 @@ void show(const Variant& variant) {
   if (variant.parent_closes_con2) con2.close();
   for (int i = 0; i < 10; ++i) con1.send(i);
   if (variant.parent_closes_con1) con1.close();
-  if (!child.join(1.0)) {
+  if (!child.join(2.0)) {
     say(variant.what, "waits for ever");
     child.kill();
   }

@@ -15,7 +15,7 @@ void show(const std::string& what, ipc::Connection& parents, ipc::Connection& ch
     if (child_sends) {
       childs.send("hello");
     } else {
-      say(what, childs.poll(0.5) ? childs.recv<std::string>() : "nothing");
+      say(what, childs.poll(2.0) ? childs.recv<std::string>() : "nothing");
     }
   });
   child.start();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Seven items through a queue that holds five: the producer waits until the consumer has taken
 // some. None marks the end, for one consumer; several need one each.
+#include <thread>
+
 #include "impl/examples/say.h"
 #include "impl/process/process.h"
 #include "impl/queue/queue.h"
@@ -20,6 +22,7 @@ int main() {
   });
 
   producer.start();
+  while (!queue.full()) std::this_thread::yield();
   if (!producer.join(0.3)) say("the queue holds", queue.qsize(), "and the producer waits");
   consumer.start();
   producer.join();

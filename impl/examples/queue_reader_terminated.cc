@@ -24,7 +24,8 @@ int main() {
   writer.start();
   reader.start();
   writer.join();
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  while (!queue.empty()) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
   reader.terminate();
   reader.join();
   say("the reader ended with", *reader.exitcode());

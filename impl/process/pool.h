@@ -152,13 +152,14 @@ class Pool {
   // before the pool: as arguments they make the result an InheritanceError, as in Python.
   template <TaskFunction F, class... A>
   requires(InheritOnly<A> || ...) auto apply_async(F, A&&...) {
-    return refuse<std::invoke_result_t<F, A...>, A...>({});
+    return refuse<std::remove_cvref_t<std::invoke_result_t<F, A...>>, A...>({});
   }
   template <TaskFunction F, class... A>
   requires(InheritOnly<A> || ...) auto apply_async(
       F, const std::tuple<A...>&,
-      const std::type_identity_t<Callbacks<std::invoke_result_t<F, A...>>>& callbacks) {
-    return refuse<std::invoke_result_t<F, A...>, A...>(callbacks);
+      const std::type_identity_t<Callbacks<std::remove_cvref_t<std::invoke_result_t<F, A...>>>>&
+          callbacks) {
+    return refuse<std::remove_cvref_t<std::invoke_result_t<F, A...>>, A...>(callbacks);
   }
 
   // The function of each item, in the order of the items. The workers get them in chunks, by
@@ -206,18 +207,24 @@ class Pool {
   void join() { core_.join(); }
 
  private:
+  static void nothing() {}
+
+  // A result that fails in its turn, as a task's would.
   template <class T, class... A>
   AsyncResult<T> refuse(const Callbacks<T>& callbacks) {
-    core_.require_running();
     std::string_view name;
     const auto look = [&]<class One>(std::type_identity<One>) {
       if constexpr (InheritOnly<One>) name = std::remove_cvref_t<One>::kInheritedAs;
     };
     (look(std::type_identity<A>{}), ...);
-    AsyncResult<T> result(callbacks);
-    result.fail(std::make_exception_ptr(
+    const auto error = std::make_exception_ptr(
         InheritanceError(std::string(name) +
-                         " objects should only be shared between processes through inheritance")));
+                         " objects should only be shared between processes through inheritance"));
+    AsyncResult<T> result(callbacks);
+    submit(
+        detail::run_call<void (*)(), std::tuple<>>, &nothing, std::tuple<>(),
+        [result, error](std::span<const std::byte>) { result.fail(error); },
+        [result](const std::exception_ptr& other) { result.fail(other); });
     return result;
   }
 

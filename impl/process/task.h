@@ -26,8 +26,7 @@ template <class F>
 concept TaskFunction = (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>) ||
                        (std::is_empty_v<F> && std::default_initializable<F>);
 
-// What no message carries, but a fork passes on: its class says by what name Python's error calls
-// it.
+// What no message carries, but a fork passes on: its class says what the error calls it.
 template <class A>
 concept InheritOnly = requires {
   { std::remove_cvref_t<A>::kInheritedAs } -> std::convertible_to<std::string_view>;
