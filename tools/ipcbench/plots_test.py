@@ -193,7 +193,7 @@ def test_every_figure_is_written_as_svg_and_png(run, tmp_path):
 def test_write_draws_into_the_folder_of_the_run_and_alike_for_alike_input(tmp_path):
     run = synthesise(tmp_path / "run", 2, r"bytes:64/placement:same")
     before = {path: path.read_bytes() for path in plots.write(run)}
-    assert {path.parent for path in before} == {run.path / "plots"} and len(before) == 4
+    assert {path.parent for path in before} == {run.path / "plots"} and len(before) == 6
     assert all(path.read_bytes() == before[path] for path in plots.write(run))
 
 

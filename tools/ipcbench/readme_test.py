@@ -234,6 +234,7 @@ def test_every_part_has_a_name_that_the_readme_may_use():
             "targets",
             "shared-values",
             "waiting",
+            "processes",
             "facts",
             "backends",
             "shared",
