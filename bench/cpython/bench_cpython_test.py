@@ -15,7 +15,8 @@ import pytest
 
 PROGRAM = Path(__file__).with_name("bench_cpython")
 NAME = re.compile(
-    r"((pipe|queue)_(latency|throughput|idle_cost)|value_update|array_(copy|handoff)|lock_handoff)/cpython_\w+"
+    r"((pipe|queue)_(latency|throughput|idle_cost)|value_update|array_(copy|handoff)|lock_handoff"
+    r"|process_start|pool_(apply|map)|(cpu|io)_bound)/cpython_\w+"
     r"(/bytes:\d+)?(/codec:pickle)?(/producers:[124]/consumers:[124])?(/processes:[124])?"
     r"/placement:(same|cross|free)"
 )
@@ -83,16 +84,17 @@ def test_the_list_document_is_well_formed():
     document = json.loads(done.stdout)
     assert document["program"] == "bench_cpython"
     backends = {backend["name"]: backend for backend in document["backends"]}
-    assert {backend["family"] for backend in backends.values()} == {"pipe", "queue", "shared"}
+    families = {backend["family"] for backend in backends.values()}
+    assert families == {"pipe", "queue", "shared", "process"}
     names = [series["name"] for series in document["series"]]
-    messages, huge, idle, shared = 468, 28, 7, 32
-    assert len(set(names)) == len(names) == messages + huge + idle + shared
+    messages, huge, idle, shared, processes = 468, 28, 7, 32, 21
+    assert len(set(names)) == len(names) == messages + huge + idle + shared + processes
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])
         pairs = "/".join(f"{key}:{value}" for key, value in series["keys"].items())
         assert series["name"] == f"{series['question']}/{series['backend']}/{pairs}"
         family = backends[series["backend"]]["family"]
-        if family != "shared":
+        if family in ("pipe", "queue"):
             metric = series["metric"]
             assert series["question"] == f"{family}_{'idle_cost' if metric == 'cost' else metric}"
         assert series["wait_class"] == "block"
