@@ -3,6 +3,7 @@
 // knows its types, which is the same in both, and its arguments, encoded.
 #pragma once
 
+#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <cstring>
@@ -60,7 +61,7 @@ struct TaskHead {
 template <TaskFunction F>
 std::uint64_t word_of(F function) {
   if constexpr (std::is_pointer_v<F>) {
-    return reinterpret_cast<std::uintptr_t>(function);
+    return std::bit_cast<std::uint64_t>(function);
   } else {
     return 0;
   }
@@ -68,7 +69,7 @@ std::uint64_t word_of(F function) {
 template <TaskFunction F>
 F function_of(std::uint64_t word) {
   if constexpr (std::is_pointer_v<F>) {
-    return reinterpret_cast<F>(static_cast<std::uintptr_t>(word));
+    return std::bit_cast<F>(word);
   } else {
     return F{};
   }
