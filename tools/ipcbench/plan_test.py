@@ -23,7 +23,7 @@ from ipcbench.plan import (
     select,
 )
 from ipcbench.series import parse
-from ipcbench.summary import kind_of
+from ipcbench.summary import PROCESSES, kind_of
 
 
 def entry(name, skip=None, program="bench"):
@@ -77,6 +77,8 @@ def test_full_takes_everything_but_what_waits_for_seconds(available):
     full, idle = (select(available, load_profiles()[name], None) for name in ("full", "idle"))
     assert {entry.metric for entry in idle} == {"cost"} and len(idle) > 20
     assert sorted(map(str, full + idle)) == sorted(map(str, available))
+    process = select(available, load_profiles()["process"], None)
+    assert {e.series.question for e in process} == {*PROCESSES, "floor"} and len(process) > 60
 
 
 def test_what_is_omitted_is_not_taken():

@@ -20,7 +20,7 @@ from typing import Any
 from . import claims, quality
 from .claim_data import load_facts
 from .readme_idle import waiting
-from .readme_process import ABOUT, processes
+from .readme_process import ABOUT, processes, ways
 from .readme_runs import (
     OURS,
     PLACEMENTS,
@@ -392,6 +392,7 @@ def figures(run: RunDir) -> str:
 
 BACKENDS = "backends"
 SHARED = "shared"  # memories and locks
+WAYS = "ways"  # to have something done
 PARTS: dict[str, Callable[[RunDir], str]] = {
     "fastest": fastest,
     "many-core": many_core,
@@ -401,6 +402,7 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "shared-values": shared_values,
     "waiting": waiting,
     "processes": processes,
+    WAYS: lambda _: "",
     "facts": lambda _: facts(),
     BACKENDS: lambda _: "",  # of no run: see update
     SHARED: lambda _: "",
@@ -452,7 +454,9 @@ def update(root: Path, check: bool, listed: Sequence[Mapping[str, Any]]) -> list
     wanted = names(old)
     run = reference_run(root)
     bodies = {name: PARTS[name](run) for name in dict.fromkeys(wanted)}
-    new = rewrite(old, bodies | {BACKENDS: backends(listed), SHARED: shared(listed)})
+    new = rewrite(
+        old, bodies | {BACKENDS: backends(listed), SHARED: shared(listed), WAYS: ways(listed)}
+    )
     if new != old and not check:
         write_text(path, new)
     return list(difference(old, new))

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from .readme_runs import caption, newest, said_of, time_table
 from .rundir import RunDir
-from .summary import PROCESSES
 from .series import FLOOR
+from .summary import PROCESSES
+from .verdict_page import table
 
 GIBIBYTE = 1 << 30
 START_CELLS = {
@@ -39,7 +43,18 @@ def processes(run: RunDir) -> str:
         f"{time_table(there, START_CELLS)}\n\n"
         "A small task of a pool, all workers together:\n\n"
         f"{time_table(there, POOL_CELLS)}\n\n"
-        "A unit of work by so many workers, all together; of CPython it is another than of C++, so compare along a line:\n\n"
+        "A unit of work by so many workers, all together; computing is another unit in CPython than in C++, waiting is 1 ms in both:\n\n"
         f"{time_table(there, WORK_CELLS)}\n\n"
         f"{said_of(there, ABOUT)}\n\nOf {caption(there)}\n"
+    )
+
+
+def ways(listed: Sequence[Mapping[str, Any]]) -> str:
+    """The ways to have something done, as the programs list them."""
+    rows = sorted((b for b in listed if b["family"] == "process"), key=lambda b: b["name"])
+    return (
+        table(
+            ["way", "how", "after"], [[f"`{b['name']}`", b["summary"], b["source"]] for b in rows]
+        )
+        + "\n"
     )

@@ -168,6 +168,23 @@ def test_waiting_is_told_as_a_share_of_a_cpu(root):
     assert f"[{made.path.name}](results/idle/{NEW}/)" in text
 
 
+def test_processes_are_shown_with_their_times_and_what_is_said_of_them(root):
+    run = readme.reference_run(root)
+    made = make_run(
+        root / "results" / "process" / NEW,
+        {
+            "process_start/thread/placement:same": around(2e4),
+            "process_start/process/placement:same": around(2e3),
+            "pool_apply/pool/processes:1/placement:same": around(1e5),
+        },
+    )
+    text = readme.processes(run)
+    assert "| `process` | 500 us [" in text and "| `thread` | 50.0 us [" in text
+    assert "Starting a thread is cheaper than starting a process (C++): holds" in text
+    assert "A pool saves the starting and ending of processes (C++): holds" in text
+    assert f"[{made.path.name}](results/process/{NEW}/)" in text
+
+
 def test_update_twice_changes_nothing(root):
     update(root, check=False, listed=BACKENDS)
     assert update(root, check=False, listed=BACKENDS) == []
@@ -235,6 +252,7 @@ def test_every_part_has_a_name_that_the_readme_may_use():
             "shared-values",
             "waiting",
             "processes",
+            "ways",
             "facts",
             "backends",
             "shared",
