@@ -47,7 +47,7 @@ def cpython_program() -> Path:
 def built_programs(cpython_program) -> list[Path]:
     """CPython's program and the C++ ones of the debug (else the release) build; skips where none is built."""
     for preset in ("debug", "release"):
-        names = (f"bench_{family}" for family in ("pipe", "queue", "shared", "floor"))
+        names = (f"bench_{family}" for family in ("pipe", "queue", "shared", "process", "floor"))
         programs = [ROOT / "build" / preset / name for name in names]
         if all(program.is_file() for program in programs):
             return [*programs, cpython_program]
