@@ -8,7 +8,6 @@
 // and with the workers (io_bound); in CPython threads share one lock.
 #include <poll.h>
 
-#include <numeric>
 #include <thread>
 
 #include "bench/harness/operations.h"
@@ -49,60 +48,35 @@ std::unique_ptr<Team> by_processes(Unit unit, const Keys& keys, const RunOptions
     plan.producers.push_back({.name = "worker " + std::to_string(i),
                               .number = static_cast<std::uint32_t>(i),
                               .share = keys.processes,
-                              .open = [unit]() -> Job {
-                                return [unit](const LoopPlan& batch) {
-                                  LoopResult result;
-                                  result.begin_ns = monotonic_ns();
-                                  work(unit, batch.messages);
-                                  result.end_ns = monotonic_ns();
-                                  result.messages = batch.messages;
-                                  return result;
-                                };
+                              .open = [unit] {
+                                return whole(
+                                    [unit](const LoopPlan& batch) { work(unit, batch.messages); });
                               }});
   }
   return std::make_unique<Team>(std::move(plan), options);
 }
 
-// One peer, which does a batch by `part`, called with each worker's share of it.
-template <class Together>
-std::unique_ptr<Team> by_one_peer(const Keys& keys, const RunOptions& options, bool has_children,
-                                  Together together) {
-  const auto open = [together, workers = static_cast<std::uint64_t>(keys.processes)]() -> Job {
-    const auto all = together(workers);
-    return [all, workers](const LoopPlan& batch) {
-      LoopResult result;
-      result.begin_ns = monotonic_ns();
-      all(batch.messages / workers);
-      result.end_ns = monotonic_ns();
-      result.messages = batch.messages;
-      return result;
-    };
-  };
-  TeamPlan plan;
-  plan.placement = *keys.placement;
-  plan.clock = Clock::all;
-  plan.producers = {{.name = "worker", .has_children = has_children, .open = open}};
-  plan.multiple = keys.processes;
-  return std::make_unique<Team>(std::move(plan), options);
-}
-
 std::unique_ptr<Team> by_threads(Unit unit, const Keys& keys, const RunOptions& options) {
-  return by_one_peer(keys, options, false, [unit](std::uint64_t workers) {
-    return [unit, workers](std::uint64_t each) {
+  const auto open = [unit, workers = static_cast<std::uint64_t>(keys.processes)] {
+    return whole([unit, workers](const LoopPlan& batch) {
       std::vector<std::thread> threads;
-      for (std::uint64_t i = 0; i < workers; ++i) threads.emplace_back([=] { work(unit, each); });
+      for (std::uint64_t i = 0; i < workers; ++i) {
+        threads.emplace_back([unit, each = batch.messages / workers] { work(unit, each); });
+      }
       for (std::thread& thread : threads) thread.join();
-    };
-  });
+    });
+  };
+  return alone(keys, options, open, false, keys.processes);
 }
 
 std::unique_ptr<Team> by_pool(Unit unit, const Keys& keys, const RunOptions& options) {
-  return by_one_peer(keys, options, true, [unit](std::uint64_t workers) {
-    const auto pool = std::make_shared<Pool>(static_cast<int>(workers));
-    return [unit, workers, pool](std::uint64_t each) {
-      pool->map(unit, std::vector<std::uint64_t>(each * workers, 1));
-    };
-  });
+  const auto open = [unit, workers = keys.processes] {
+    const auto pool = std::make_shared<Pool>(workers);
+    return whole([unit, pool](const LoopPlan& batch) {
+      pool->map(unit, std::vector<std::uint64_t>(batch.messages, 1));
+    });
+  };
+  return alone(keys, options, open, true, keys.processes);
 }
 
 using Start = std::unique_ptr<Team> (*)(Unit, const Keys&, const RunOptions&);

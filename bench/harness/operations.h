@@ -7,26 +7,36 @@
 
 namespace ipc::bench {
 
-// A batch of one operation.
+// A batch that is done by one call.
 template <class Operation>
-Job repeat(Operation operation) {
+Job whole(Operation operation) {
   return [operation](const LoopPlan& batch) mutable {
     LoopResult result;
     result.begin_ns = monotonic_ns();
-    for (std::uint64_t i = 0; i < batch.messages; ++i) operation();
+    operation(batch);
     result.end_ns = monotonic_ns();
     result.messages = batch.messages;
     return result;
   };
 }
 
-// One peer, which does what `open` makes.
+// A batch of one operation, again and again.
+template <class Operation>
+Job repeat(Operation operation) {
+  return whole([operation](const LoopPlan& batch) mutable {
+    for (std::uint64_t i = 0; i < batch.messages; ++i) operation();
+  });
+}
+
+// One peer, which does what `open` makes; its batches are divisible by `multiple`.
 inline std::unique_ptr<Team> alone(const Keys& keys, const RunOptions& options,
-                                   std::function<Job()> open, bool has_children = false) {
+                                   std::function<Job()> open, bool has_children = false,
+                                   int multiple = 1) {
   TeamPlan plan;
   plan.bytes = keys.bytes;
   plan.placement = keys.placement.value_or(Placement::same);
   plan.producers = {{.name = "worker", .has_children = has_children, .open = std::move(open)}};
+  plan.multiple = multiple;
   return std::make_unique<Team>(std::move(plan), options);
 }
 
