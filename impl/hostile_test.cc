@@ -19,7 +19,8 @@
 namespace ipc {
 namespace {
 
-// The rings of this process: impl/os/ring_memory.cc names them so.
+// The rings of this process: impl/os/ring_memory.cc names them so. What is beside a ring is not of
+// it.
 std::vector<std::span<std::byte>> rings() {
   std::vector<std::span<std::byte>> found;
   std::ifstream maps("/proc/self/maps");
@@ -29,7 +30,10 @@ std::vector<std::span<std::byte>> rings() {
     void* begin;
     void* end;
     char dash;
-    range >> begin >> dash >> end;
+    std::string permissions;
+    std::string offset;
+    range >> begin >> dash >> end >> permissions >> offset;
+    if (offset.find_first_not_of('0') != std::string::npos) continue;
     auto* const first = static_cast<std::byte*>(begin);
     found.emplace_back(first, static_cast<std::size_t>(static_cast<std::byte*>(end) - first));
   }

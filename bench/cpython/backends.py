@@ -21,7 +21,7 @@ FEWEST_HUGE_ITEMS = 2  # as in C++, where some mechanisms set memory aside for a
 # What impl/driver/traits.h has, in its order.
 TRAITS = ("family", "name", "summary", "source", "wait_class", "max_message", "unsized_message")
 TRAITS += ("capacity", "producers", "consumers", "order", "waitable", "ordered", "passes_on")
-TRAITS += ("survives_kill", "killed", "on_kill", "leftovers", "needs", "transports")
+TRAITS += ("survives_kill", "killed", "on_kill", "leftovers", "needs", "transports", "sendable")
 
 # What sends, what receives; None in a role that does not.
 Ends = tuple[Callable | None, Callable | None]
@@ -46,6 +46,7 @@ class Backend:
     leftovers = "none"
     needs = "Linux"
     transports = True
+    sendable = False  # a side can be sent to a process that was there before
     codecs: tuple[str, ...] = ("pickle",)
     processes = ANY_NUMBER  # that may change a shared value at the same time
     question = ""  # that is asked of it: set by whoever measures
@@ -93,6 +94,7 @@ class _Pipe(Backend):
     use = family = "pipe"
     capacity = "bytes"
     waitable = "descriptor"
+    sendable = True
     killed = {"idle": "end of file", "sending": "error", "receiving": "end of file"}
     on_kill = "end of file or reset at the other end; a message half written is an OSError there"
     codecs = ("", "pickle")

@@ -90,6 +90,7 @@ void print_list(const std::string& executable, const std::vector<Series>& all) {
                                       {"leftovers", traits.leftovers},
                                       {"needs", traits.needs},
                                       {"transports", traits.transports},
+                                      {"sendable", traits.sendable},
                                       {"exclusive", traits.exclusive},
                                       {"exchanging", traits.exchanging},
                                       {"reads_alone", traits.reads_alone},

@@ -29,13 +29,18 @@ class DecodeError : public Error {
 };
 
 // Appends the message to `out`, so that a caller can reuse its memory and put a header before it.
+// What it has of a handle can be decoded once: encode it for each receiver.
 // Throws ValueError when the value cannot be carried; `out` is then as it was.
 void encode(const Object& object, std::vector<std::byte>& out);
+
+// Of a message that nobody will decode: its handles keep nothing open any more.
+void withdraw(std::span<const std::byte> message) noexcept;
 
 // The value of a message, to its last byte; of another type than Object with msgpack.h. T is
 // default-constructible and owns what it holds (no std::string_view). msgpack-cxx's rules apply
 // inside T: a number out of T's range is refused, items missing at the end of a tuple or struct
-// keep their defaults, a whole float that was encoded as double travels as int.
+// keep their defaults, a whole float that was encoded as double travels as int. Of a class that is
+// sent as a handle the message holds one alone.
 template <class T = Object>
 T decode(std::span<const std::byte> message);
 template <>

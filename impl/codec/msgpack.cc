@@ -16,6 +16,7 @@ namespace ipc {
 namespace {
 
 constexpr std::int8_t kTupleExt = 1;
+using detail::kHandleExt;
 // One less than 32 bits hold: msgpack-cxx's parser adds an ext's type to its length.
 constexpr std::size_t kMaxLength = std::numeric_limits<std::uint32_t>::max() - 1;
 constexpr std::size_t kMaxReserve = 1024;  // items; beyond, a container grows as its items come
@@ -90,6 +91,14 @@ struct Encoder {
     --depth;
   }
 
+  void operator()(const Handle& handle) {
+    std::vector<std::byte> message = detail::handle_message(handle);
+    const std::uint32_t length = checked_length(message.size(), "handle");
+    packer.pack_ext(length, kHandleExt);
+    packer.pack_ext_body(reinterpret_cast<const char*>(message.data()), length);
+    packer.sink().remember(std::move(message));
+  }
+
   void enter() {
     if (++depth > kMaxDepth) {
       throw ValueError("nested deeper than " + std::to_string(kMaxDepth) + " levels");
@@ -98,7 +107,8 @@ struct Encoder {
 };
 
 // Checks what msgpack-cxx parses; with kBuild it also makes the Object (and wants dict keys
-// hashable and no ext but the tuple's), without it only checks, for a typed conversion to follow.
+// hashable and no ext but ours, and fetches what handles are of), without it only checks, for a
+// typed conversion to follow.
 template <bool kBuild>
 class Visitor : public msgpack::null_visitor {
  public:
@@ -152,6 +162,7 @@ class Visitor : public msgpack::null_visitor {
   bool visit_ext(const char* data, std::uint32_t size) {
     if (size == 0) return fail("ext is too long");
     if (tuple_next_) return fail("tuple holds no array", data);
+    if (*data == kHandleExt) return visit_handle(data, size);
     if (*data != kTupleExt) {
       return !kBuild || fail("ext type " + std::to_string(*data) + " is unknown", data);
     }
@@ -196,6 +207,15 @@ class Visitor : public msgpack::null_visitor {
       if (at != nullptr) error_at_ = position(at);
     }
     return false;
+  }
+
+  bool visit_handle(const char* data, std::uint32_t size) {
+    const auto message = std::as_bytes(std::span(data + 1, size - 1));
+    try {
+      return put([&] { return Object(detail::handle_of(message)); });
+    } catch (const std::exception& error) {
+      return fail(std::string("handle: ") + error.what(), data);
+    }
   }
 
   template <class Make>
@@ -279,6 +299,27 @@ void encode(const Object& object, std::vector<std::byte>& out) {
   sink.commit();
 }
 
+void withdraw(std::span<const std::byte> message) noexcept {
+  struct Handles : msgpack::null_visitor {
+    bool visit_ext(const char* data, std::uint32_t size) {
+      if (size == 0) return false;
+      if (*data == kTupleExt) return parse(data + 1, size - 1);
+      if (*data == kHandleExt) {
+        detail::withdraw_handle(std::as_bytes(std::span(data + 1, size - 1)));
+      }
+      return true;
+    }
+    bool parse(const char* begin, std::size_t size) {
+      std::size_t end = 0;
+      return msgpack::parse(begin, size, end, *this);
+    }
+  };
+  try {
+    Handles().parse(as_chars(message), message.size());
+  } catch (const std::exception&) {  // then it is no message of ours, or there is no memory
+  }
+}
+
 template <>
 Object decode<Object>(std::span<const std::byte> message) {
   Visitor<true> visitor(as_chars(message), message.size());
@@ -316,8 +357,19 @@ msgpack::object_handle unpack_checked(std::span<const std::byte> message) {
 }
 
 void throw_wrong_type(const msgpack::object& message) {
-  throw DecodeError(0, "holds type '" + std::string(unpack(message).type_name()) +
-                           "', which does not convert to the type asked for");
+  std::string name;
+  if (message.type == msgpack::type::EXT && message.via.ext.type() == kHandleExt) {
+    name = "handle";  // what it is of stays where it is
+  } else if (message.type == msgpack::type::ARRAY) {
+    name = "list";
+  } else if (message.type == msgpack::type::MAP) {
+    name = "dict";
+  } else if (message.type == msgpack::type::EXT && message.via.ext.type() == kTupleExt) {
+    name = "tuple";
+  } else {
+    name = unpack(message).type_name();  // a scalar
+  }
+  throw DecodeError(0, "holds type '" + name + "', which does not convert to the type asked for");
 }
 
 }  // namespace detail

@@ -3,7 +3,7 @@
 // std::string, containers, tuples, structs with MSGPACK_DEFINE), also with Objects inside.
 //
 //   None nil    bool bool    int int, uint    float float 64    str str    bytes bin    list array
-//   dict map    tuple ext type 1, whose payload is one array
+//   dict map    tuple ext type 1, whose payload is one array    handle ext type 2 (handle.h)
 //
 // Any thread may call these. What encode accepts, decode accepts: both refuse a str that is not
 // UTF-8 and more than kMaxDepth levels of nesting. decode trusts nothing: it throws DecodeError for
@@ -15,9 +15,11 @@
 #include <msgpack.hpp>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "impl/codec/encoding.h"
+#include "impl/codec/handle.h"
 #include "impl/codec/object.h"
 #include "impl/os/error.h"
 
@@ -37,7 +39,9 @@ class Sink {
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
   ~Sink() {
-    if (!committed_) out_.resize(start_);
+    if (committed_) return;
+    for (const std::vector<std::byte>& handle : handles_) withdraw_handle(handle);
+    out_.resize(start_);
   }
   void write(const char* data, std::size_t size) {
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
@@ -45,11 +49,14 @@ class Sink {
   }
   std::vector<std::byte>& out() { return out_; }
   std::span<const std::byte> written() const { return std::span(out_).subspan(start_); }
+  // What handle_message has made for it.
+  void remember(std::vector<std::byte> handle) { handles_.push_back(std::move(handle)); }
   void commit() { committed_ = true; }
 
  private:
   std::vector<std::byte>& out_;
   const std::size_t start_;
+  std::vector<std::vector<std::byte>> handles_;
   bool committed_ = false;
 };
 
@@ -62,6 +69,8 @@ class Packer : public msgpack::packer<Sink> {
  private:
   Sink& sink_;
 };
+
+inline constexpr std::int8_t kHandleExt = 2;
 
 void pack(const Object& object, Packer& packer);
 Object unpack(const msgpack::object& message);
@@ -89,9 +98,35 @@ MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
   };
 
   template <>
+  struct pack<ipc::Handle> {
+    packer<ipc::detail::Sink>& operator()(packer<ipc::detail::Sink>& packer,
+                                          const ipc::Handle& handle) const {
+      return pack<ipc::Object>()(packer, ipc::Object(handle));
+    }
+  };
+  template <ipc::Handled T>
+  struct pack<T> {
+    packer<ipc::detail::Sink>& operator()(packer<ipc::detail::Sink>& packer,
+                                          const T& object) const {
+      return pack<ipc::Handle>()(packer, object.handle());
+    }
+  };
+
+  template <>
   struct convert<ipc::Object> {
     const msgpack::object& operator()(const msgpack::object& message, ipc::Object& object) const {
       object = ipc::detail::unpack(message);
+      return message;
+    }
+  };
+
+  template <>
+  struct convert<ipc::Handle> {
+    const msgpack::object& operator()(const msgpack::object& message, ipc::Handle& handle) const {
+      if (message.type != msgpack::type::EXT || message.via.ext.type() != ipc::detail::kHandleExt) {
+        throw msgpack::type_error();
+      }
+      handle = ipc::detail::unpack(message).as_handle();
       return message;
     }
   };
@@ -116,14 +151,18 @@ void encode(const T& value, std::vector<std::byte>& out) {
 
 template <class T>
 T decode(std::span<const std::byte> message) {
-  const msgpack::object_handle handle = detail::unpack_checked(message);
-  T value{};
-  try {
-    handle.get().convert(value);
-  } catch (const msgpack::type_error&) {
-    detail::throw_wrong_type(handle.get());
+  if constexpr (Handled<T>) {
+    return T(decode<Handle>(message));
+  } else {
+    const msgpack::object_handle handle = detail::unpack_checked(message);
+    T value{};
+    try {
+      handle.get().convert(value);
+    } catch (const msgpack::type_error&) {
+      detail::throw_wrong_type(handle.get());
+    }
+    return value;
   }
-  return value;
 }
 
 }  // namespace ipc

@@ -62,7 +62,7 @@ std::uint64_t hash(const Object& key) {
     const char* data = reinterpret_cast<const char*>(bytes.data());
     return mix(12, std::hash<std::string_view>{}({data, bytes.size()}));
   }
-  if (!key.is_tuple()) return 13;  // None
+  if (!key.is_tuple()) return 13;  // None, and handles, which are few
   std::uint64_t result = 14;
   for (const Object& item : key) result = mix(result, hash(item));
   return result;
@@ -184,6 +184,8 @@ Object::Object(std::string text) {
   value_ = std::move(text);
 }
 
+Object::Object(Handle handle) : value_(std::move(handle)) {}
+
 Object Object::checked_text(std::string text) {
   Object object;
   object.value_ = std::move(text);
@@ -257,11 +259,13 @@ Object::List& Object::as_list() { return const_cast<List&>(get<List>("list")); }
 const Object::List& Object::as_tuple() const { return get<Tuple>("tuple").items; }
 const Object::Dict& Object::as_dict() const { return get<Dict>("dict"); }
 Object::Dict& Object::as_dict() { return const_cast<Dict&>(get<Dict>("dict")); }
+const Handle& Object::as_handle() const { return get<Handle>("a handle"); }
 
 std::string_view Object::type_name() const {
+  if (is_handle()) return as_handle().type().empty() ? "handle" : as_handle().type();
   constexpr std::string_view names[] = {"NoneType", "bool",  "int",  "int",   "float",
                                         "str",      "bytes", "list", "tuple", "dict"};
-  static_assert(std::size(names) == std::variant_size_v<decltype(value_)>);
+  static_assert(std::size(names) + 1 == std::variant_size_v<decltype(value_)>);
   return names[value_.index()];
 }
 

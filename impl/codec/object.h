@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Object: a value as Python knows one (None, bool, int, float, str, bytes, list, tuple, dict),
-// nested to any depth. It is the default item of every queue and pipe of the typed API.
+// Object: a value as Python knows one (None, bool, int, float, str, bytes, list, tuple, dict, and
+// handles of things such as a Connection), nested to any depth. It is the default item of every
+// queue and pipe of the typed API.
 //
 //   Object x = Object::list({42, Object(), "hello"});
 //   std::cout << x;                                             // [42, None, 'hello']
 //   Object d = Object::dict({{"x", 1}, {2, Object::tuple({1})}});
 //   d["x"].as_integer();                                        // 1
 //
-// A plain value: copies are deep, threads may read one object at the same time. Wrong use throws
+// A plain value: copies are deep, but for handles, which are of the same thing; threads may read
+// one object at the same time. Wrong use throws
 // TypeError, ValueError, KeyError or IndexError with CPython's wording where CPython has one. What
 // differs from Python: an int has 64 bits, from -2^63 to 2^64-1; a str is valid UTF-8 and so has no
 // lone surrogates; a NaN is never found as a dict key, since objects have no identity here.
@@ -25,6 +27,7 @@
 #include <variant>
 #include <vector>
 
+#include "impl/codec/handle.h"
 #include "impl/os/error.h"
 
 namespace ipc {
@@ -114,6 +117,9 @@ class Object {
   Object(std::string_view text) : Object(std::string(text)) {}
   Object(const char* text) : Object(std::string(text)) {}
   Object(std::nullptr_t) = delete;
+  Object(Handle handle);
+  template <Handled T>
+  Object(const T& object) : Object(object.handle()) {}
 
   static Object bytes(Bytes bytes = {});
   static Object bytes(std::span<const std::byte> bytes);
@@ -133,6 +139,7 @@ class Object {
   bool is_list() const { return holds<List>(); }
   bool is_tuple() const { return holds<Tuple>(); }
   bool is_dict() const { return holds<Dict>(); }
+  bool is_handle() const { return holds<Handle>(); }
   bool is_hashable() const;  // may be a dict key
 
   // Each throws TypeError when the object is of another kind: nothing is converted, also not bool
@@ -148,8 +155,10 @@ class Object {
   const List& as_tuple() const;
   const Dict& as_dict() const;
   Dict& as_dict();
+  const Handle& as_handle() const;
 
-  // Python's: "NoneType", "bool", "int", "float", "str", "bytes", "list", "tuple" or "dict".
+  // Python's: "NoneType", "bool", "int", "float", "str", "bytes", "list", "tuple" or "dict"; the
+  // type of a handle.
   std::string_view type_name() const;
 
   // Python's len(): items, entries, bytes, or the characters of a str; else TypeError.
@@ -169,7 +178,7 @@ class Object {
   friend std::ostream& operator<<(std::ostream& out, const Object& object);
 
   // Calls visitor with std::monostate (None), bool, std::int64_t, std::uint64_t (only above the
-  // range of std::int64_t), double, std::string, Bytes, List, Tuple or Dict.
+  // range of std::int64_t), double, std::string, Bytes, List, Tuple, Dict or Handle.
   template <class Visitor>
   decltype(auto) visit(Visitor&& visitor) const {
     return std::visit(std::forward<Visitor>(visitor), value_);
@@ -186,7 +195,7 @@ class Object {
   bool equals(const Object& other) const;
 
   std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, List,
-               Tuple, Dict>
+               Tuple, Dict, Handle>
       value_;
 };
 

@@ -49,6 +49,11 @@ struct Repr {
     sequence('(', tuple.items, tuple.items.size() == 1 ? ",)" : ")");
   }
   void operator()(const Object::Dict& dict);
+  void operator()(const Handle& handle) {
+    out += '<';
+    out += handle.type().empty() ? "handle of nothing" : std::string(handle.type()) + " object";
+    out += '>';
+  }
 
   void sequence(char open, const Object::List& items, std::string_view close);
   void escape(char32_t code);

@@ -55,9 +55,12 @@ struct Traits {
   Killed killed = {};              // what a test sees; at most that where survives_kill is false
   std::string on_kill;             // the same in words, and what is too rare to be tested
   std::string leftovers = "none";  // kernel objects that outlive a crash
+  // What an endpoint has opened is closed with it; otherwise, at times, with its process only.
+  bool lets_go = true;
   std::string needs = "Linux";
   bool transports = true;  // false: carries nothing between processes (null)
-  // Set by the registration: what its endpoints can beyond the contract (endpoint.h).
+  // Set by the registration: what it can beyond the contract (endpoint.h; a pipe's backend.h).
+  bool sendable = false;
   bool batches = false;
   bool in_place = false;
   // The same of a lock (shared/backend.h). Of memories and locks nothing but these, summary,

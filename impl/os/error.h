@@ -39,6 +39,12 @@ class StateError : public Error {
   using Error::Error;
 };
 
+// What only a fork passes on was to go in a message (Python's RuntimeError of the same words).
+class InheritanceError : public Error {
+ public:
+  using Error::Error;
+};
+
 // Throws std::system_error for errno. `what` names the call and its object: "shm_open /name".
 [[noreturn]] inline void throw_errno(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);

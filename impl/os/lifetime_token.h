@@ -22,10 +22,13 @@ class LifetimeToken {
   class Watch;
 
   LifetimeToken();  // throws std::system_error
+  // Of this side alone, which another process has by the same token: `end` is a duplicate of its.
+  LifetimeToken(int side, UniqueFd end) { pair_.ends[side] = std::move(end); }
 
   // What this process holds of a side. REQUIRES: neither taken nor dropped before in this process.
   Hold take(int side);
   void drop(int side) { pair_.ends[side].reset(); }
+  UniqueFd duplicate_of(int side) const { return duplicate(pair_.ends[side]); }
 
  private:
   SocketPair pair_;

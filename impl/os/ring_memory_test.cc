@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "impl/os/ring_memory.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +35,29 @@ TEST(RingMemories, AreSharedWithChildren) {
   });
   EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(10))), 0);
   EXPECT_EQ(memory.address()[0], std::byte{7});
+}
+
+TEST(RingMemories, AreTheSameByTheirDescriptor) {
+  const RingMemory memory(1, 100);
+  const RingMemory again(duplicate(memory.descriptor()), 100);
+  EXPECT_EQ(again.size(), memory.size());
+  memory.address()[memory.size() + 1] = std::byte{7};
+  memory.beside()[99] = std::byte{8};
+  EXPECT_EQ(again.address()[1], std::byte{7});
+  EXPECT_EQ(again.beside()[99], std::byte{8});
+  EXPECT_EQ(again.address()[0], std::byte{0}) << "what is beside the ring lies in it";
+}
+
+TEST(RingMemories, AreOfNoOtherDescriptor) {
+  const auto page = static_cast<std::size_t>(getpagesize());
+  EXPECT_THROW(RingMemory(duplicate(RingMemory(1).descriptor()), 1), Error) << "without a ring";
+  EXPECT_THROW(RingMemory(duplicate(RingMemory(4 * page, page).descriptor()), 0), Error)
+      << "not a power of two";
+  const UniqueFd other(memfd_create("other", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(ftruncate(other.get(), getpagesize()), 0);
+  EXPECT_THROW(RingMemory(duplicate(other), 0), Error) << "it can change its size";
+  ASSERT_EQ(fcntl(other.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+  EXPECT_THROW(RingMemory(duplicate(other), 0), Error) << "its page is not there";
 }
 
 }  // namespace

@@ -2,9 +2,13 @@
 // Sole owner of a file descriptor in this process. After fork each process owns its own copy.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
+
+#include "impl/os/error.h"
 
 namespace ipc {
 
@@ -32,5 +36,19 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+// Another descriptor of the same, close-on-exec. Throws std::system_error.
+inline UniqueFd duplicate(const UniqueFd& fd) {
+  UniqueFd copy(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) throw_errno("F_DUPFD_CLOEXEC");
+  return copy;
+}
+
+template <class... Fd>
+std::vector<UniqueFd> descriptors_of(Fd... fd) {
+  std::vector<UniqueFd> all;
+  (all.push_back(std::move(fd)), ...);
+  return all;
+}
 
 }  // namespace ipc

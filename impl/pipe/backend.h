@@ -20,9 +20,12 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "impl/driver/endpoint.h"
 #include "impl/driver/traits.h"
+#include "impl/os/error.h"
+#include "impl/os/unique_fd.h"
 #include "impl/registry.h"
 
 namespace ipc {
@@ -44,6 +47,41 @@ concept PipeBackend = std::constructible_from<B, const PipeOptions&> &&
   { constant.capacity_bytes() } -> std::same_as<std::size_t>;
 };
 
+// A side on its way to a process that was not forked with it.
+class SentSide {
+ public:
+  SentSide(int a_side, bool is_duplex, std::size_t capacity, std::vector<UniqueFd> descriptors)
+      : side(a_side),
+        duplex(is_duplex),
+        capacity_bytes(capacity),
+        descriptors_(std::move(descriptors)) {}
+
+  bool receives() const { return duplex || side == 0; }
+  bool sends() const { return duplex || side == 1; }
+  // The next one. Throws Error when there is none.
+  UniqueFd take() {
+    if (taken_ == descriptors_.size()) throw Error("the side of a pipe came without descriptors");
+    return std::move(descriptors_[taken_++]);
+  }
+
+  const int side;  // 0 or 1
+  const bool duplex;
+  const std::size_t capacity_bytes;
+
+ private:
+  std::vector<UniqueFd> descriptors_;
+  std::size_t taken_ = 0;
+};
+
+// A backend may also let a side go to such a process: `duplicates` gives descriptors for all that
+// the side needs, while this process keeps its hold; there a backend is constructed from them that
+// has this side alone. The other side of that one is neither opened nor dropped.
+template <class B>
+concept Sendable = std::constructible_from<B, SentSide> && requires(const B& backend, int side) {
+  // REQUIRES: side was neither opened nor dropped in this process.
+  { backend.duplicates(side) } -> std::same_as<std::vector<UniqueFd>>;
+};
+
 class AnyPipe {
  public:
   virtual ~AnyPipe() = default;
@@ -51,6 +89,8 @@ class AnyPipe {
   virtual std::unique_ptr<AnyEndpoint> open(int side) = 0;
   virtual void drop(int side) = 0;
   virtual std::size_t capacity_bytes() const = 0;  // of one direction
+  // REQUIRES: Traits::sendable, and as open.
+  virtual std::vector<UniqueFd> duplicates(int side) const = 0;
 };
 
 // What the registry holds.
@@ -59,6 +99,7 @@ struct PipeEntry {
   std::string name;
   Traits traits;
   std::function<std::unique_ptr<AnyPipe>(const PipeOptions&)> make;
+  std::function<std::unique_ptr<AnyPipe>(SentSide)> receive = {};  // only where Traits::sendable
 };
 using PipeRegistry = Registry<PipeEntry>;
 
@@ -66,6 +107,7 @@ template <PipeBackend B>
 class PipeAdapter final : public AnyPipe {
  public:
   explicit PipeAdapter(const PipeOptions& options) : backend_(options) {}
+  explicit PipeAdapter(SentSide sent) : backend_(std::move(sent)) {}
   std::unique_ptr<AnyEndpoint> open(int side) override {
     auto endpoint = backend_.open(side);
     return std::make_unique<EndpointAdapter<typename decltype(endpoint)::element_type>>(
@@ -73,6 +115,10 @@ class PipeAdapter final : public AnyPipe {
   }
   void drop(int side) override { backend_.drop(side); }
   std::size_t capacity_bytes() const override { return backend_.capacity_bytes(); }
+  std::vector<UniqueFd> duplicates(int side) const override {
+    if constexpr (Sendable<B>) return backend_.duplicates(side);
+    std::abort();
+  }
 
  private:
   B backend_;
@@ -81,8 +127,14 @@ class PipeAdapter final : public AnyPipe {
 template <PipeBackend B>
 PipeEntry pipe_entry(std::string name, Traits traits) {
   set_abilities<typename decltype(std::declval<B&>().open(0))::element_type>(traits);
-  return {std::move(name), std::move(traits),
-          [](const PipeOptions& options) { return std::make_unique<PipeAdapter<B>>(options); }};
+  traits.sendable = Sendable<B>;
+  PipeEntry entry{std::move(name), std::move(traits), [](const PipeOptions& options) {
+                    return std::make_unique<PipeAdapter<B>>(options);
+                  }};
+  if constexpr (Sendable<B>) {
+    entry.receive = [](SentSide sent) { return std::make_unique<PipeAdapter<B>>(std::move(sent)); };
+  }
+  return entry;
 }
 
 // The last statement of a backend's file: `const RegisterPipe<OsPipe> registered("os_pipe",

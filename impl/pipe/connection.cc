@@ -3,10 +3,31 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
+#include <utility>
 
 #include "impl/pipe/shared_pipe.h"
 
 namespace ipc {
+namespace {
+
+constexpr const char* kHandleType = "Connection";
+
+// Of a handle: the backend, the side, whether the pipe is duplex, its capacity in bytes.
+using Detail = std::tuple<std::string, int, bool, std::size_t>;
+
+[[noreturn]] void throw_not_sendable(const std::string& backend) {
+  std::string others;
+  for (const auto& [name, entry] : PipeRegistry::entries()) {
+    if (entry.traits.sendable) others += (others.empty() ? "" : ", ") + name;
+  }
+  throw InheritanceError("Connections over " + backend +
+                         " should only be shared between processes through inheritance; those "
+                         "that can be sent are over " +
+                         others);
+}
+
+}  // namespace
 
 struct Connection::State {
   State(std::shared_ptr<SharedPipe> a_pipe, int a_side) : pipe(std::move(a_pipe)), side(a_side) {}
@@ -32,6 +53,24 @@ Connection::Connection(std::shared_ptr<SharedPipe> pipe, int side, bool readable
     : state_(std::make_unique<State>(std::move(pipe), side)),
       readable_(readable),
       writable_(writable) {}
+Connection::Connection(Handle handle) : readable_(false), writable_(false) {
+  // Or the end is held until the call is over whose argument this becomes: a parameter lives so
+  // long.
+  const Handle given = std::move(handle);
+  if (given.type() != kHandleType) {
+    throw TypeError("expected a Connection, got a handle of '" + std::string(given.type()) + "'");
+  }
+  const auto [backend, side, duplex, capacity] = decode<Detail>(given.detail());
+  if (side != 0 && side != 1) throw DecodeError(0, "a pipe has no side " + std::to_string(side));
+  const PipeEntry& entry = PipeRegistry::get(backend);
+  require_usable(entry.kFamily, entry.name, entry.traits);
+  if (!entry.receive) throw_not_sendable(entry.name);
+  SentSide sent(side, duplex, capacity, given.descriptors());
+  readable_ = sent.receives();
+  writable_ = sent.sends();
+  const auto pipe = std::make_shared<SharedPipe>(entry.name, entry.receive(std::move(sent)));
+  state_ = std::make_unique<State>(pipe, side);
+}
 Connection::Connection(Connection&& other) noexcept = default;
 Connection& Connection::operator=(Connection&& other) noexcept = default;
 Connection::~Connection() = default;
@@ -107,6 +146,20 @@ bool Connection::poll(Timeout timeout) {
   if (status == Status::ok) return true;
   if (status == Status::timed_out) return false;
   throw_status(status, Direction::receive, state.pipe->backend());
+}
+
+Handle Connection::handle() const {
+  if (!state_) throw HandleClosed();
+  SharedPipe& pipe = *state_->pipe;
+  if (!PipeRegistry::get(pipe.backend()).traits.sendable) throw_not_sendable(pipe.backend());
+  if (state_->opened_endpoint) {
+    throw StateError(
+        "this connection was used here, and may have read ahead: send it before its first use");
+  }
+  std::vector<std::byte> detail;
+  encode(Detail(pipe.backend(), state_->side, readable_ && writable_, pipe.capacity_bytes()),
+         detail);
+  return {kHandleType, std::move(detail), pipe.duplicates(state_->side)};
 }
 
 void Connection::close() { state_.reset(); }

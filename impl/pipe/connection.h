@@ -12,6 +12,16 @@
 // with the messages that were read ahead. So hand an end over before its first use, or fork and
 // leave it to the child: what one process has read ahead, no other sees.
 //
+// In messages: a connection can be an item of an Object, a task's argument or all of a message;
+// what is sent is its handle(), before its first use. The receiver, a process of the same user, of
+// the same build and in the same network namespace, has a copy of the end then, as a fork would
+// have given it. Who holds an end: the sender until it closes its own, the handle that was sent,
+// the Object that was received, and the Connection made of that, each until it is gone. The
+// receiver fetches the copy while it decodes, once, and waits up to 10 s for the sender, which must
+// be there for that, whatever its own timeout is; what nobody fetches stays open until the sender's
+// process ends, but for a message that could not be sent. Only backends made of descriptors can do
+// it (Traits::sendable); shm_ring, the default, is one.
+//
 // Blocking: send waits while the transport is full, recv while it is empty, both for ever; poll and
 // ipc::wait take a time. A large message needs a receiver at the same time, and so two ends that
 // both send one wait for each other.
@@ -35,6 +45,7 @@
 #include <string_view>
 #include <vector>
 
+#include "impl/codec/handle.h"
 #include "impl/codec/msgpack.h"
 #include "impl/driver/errors.h"
 #include "impl/os/timeout.h"
@@ -47,6 +58,10 @@ class Connection {
  public:
   // One of the two sides of a pipe: what ipc::Pipe() does.
   Connection(std::shared_ptr<SharedPipe> pipe, int side, bool readable, bool writable);
+  // What another process has sent; or, in the same one, another hold on the end. Throws TypeError
+  // for the handle of something else, ValueError, DecodeError or Error when it is of no backend
+  // that can be used here or has not what that needs, std::system_error.
+  Connection(Handle handle);
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;
   ~Connection();
@@ -76,6 +91,12 @@ class Connection {
   // True when a recv would not wait for a message to begin, or would raise EndOfFile. Consumes
   // nothing.
   bool poll(Timeout timeout = 0.0);
+
+  // A hold on the end for a message; it lasts until the handle and its copies are gone. Nobody may
+  // use the connection meanwhile. Throws StateError after the first use in this process,
+  // InheritanceError for a backend that cannot send its ends.
+  Handle handle() const;
+  operator Handle() const { return handle(); }
 
   // Gives up this process's hold on the end. A second close does nothing. The destructor closes.
   void close();
@@ -107,7 +128,12 @@ void Connection::send(const T& object) {
   std::vector<std::byte>& message = outgoing();
   message.clear();
   encode(object, message);
-  send_bytes(message);
+  try {
+    send_bytes(message);
+  } catch (...) {
+    withdraw(message);
+    throw;
+  }
 }
 
 template <class T>

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <utility>
+#include <vector>
 
 #include "impl/os/stream.h"
+#include "impl/pipe/backend.h"
 
 namespace ipc {
 
@@ -17,10 +19,21 @@ class EndsOfSides {
     join(1, 0, make());
     if (duplex) join(0, 1, make());
   }
+  explicit EndsOfSides(SentSide& sent) {
+    if (sent.receives()) sides_[sent.side].read = sent.take();
+    if (sent.sends()) sides_[sent.side].write = sent.take();
+  }
 
   const PipeEnds& of(int side) const { return sides_[side]; }
   PipeEnds take(int side) { return std::move(sides_[side]); }
   void drop(int side) { sides_[side] = {}; }
+  std::vector<UniqueFd> duplicates(int side) const {
+    std::vector<UniqueFd> ends;
+    for (const UniqueFd* end : {&sides_[side].read, &sides_[side].write}) {
+      if (*end) ends.push_back(duplicate(*end));
+    }
+    return ends;
+  }
 
  private:
   void join(int from, int to, PipeEnds ends) {

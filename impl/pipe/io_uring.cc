@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "impl/os/error.h"
 #include "impl/os/lifetime_token.h"
@@ -154,6 +155,10 @@ class IoUring {
     }
     if (!options.duplex) make_one_way(sides_);
   }
+  explicit IoUring(SentSide sent)
+      : lifetime_(sent.side, sent.take()), capacity_bytes_(sent.capacity_bytes) {
+    sides_.ends[sent.side] = sent.take();
+  }
 
   std::unique_ptr<End> open(int side) {
     return std::make_unique<End>(std::move(sides_.ends[side]), lifetime_.take(side));
@@ -163,6 +168,9 @@ class IoUring {
     lifetime_.drop(side);
   }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
+  std::vector<UniqueFd> duplicates(int side) const {
+    return descriptors_of(lifetime_.duplicate_of(side), duplicate(sides_.ends[side]));
+  }
 
  private:
   SocketPair sides_;

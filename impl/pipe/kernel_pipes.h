@@ -19,12 +19,16 @@ class KernelPipes {
   explicit KernelPipes(const PipeOptions& options)
       : ends_(options.duplex, [&] { return make(options.capacity_bytes); }),
         capacity_bytes_(pipe_capacity(ends_.of(0).read.get())) {}
+  explicit KernelPipes(SentSide sent) : ends_(sent), capacity_bytes_(sent.capacity_bytes) {
+    ignore_sigpipe();
+  }
 
   std::unique_ptr<StreamEndpoint> open(int side) {
     return std::make_unique<StreamEndpoint>(ends_.take(side));
   }
   void drop(int side) { ends_.drop(side); }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
+  std::vector<UniqueFd> duplicates(int side) const { return ends_.duplicates(side); }
 
  private:
   EndsOfSides ends_;

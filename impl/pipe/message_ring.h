@@ -16,7 +16,6 @@
 
 #include "impl/os/buffer.h"
 #include "impl/os/deadline.h"
-#include "impl/os/mapping.h"
 #include "impl/os/presence.h"
 #include "impl/os/ring_memory.h"
 #include "impl/os/status.h"
@@ -68,10 +67,15 @@ struct Way {
     std::atomic<bool> is_unseen{
         false};  // a sender could not enter: that none is there says nothing
     std::atomic<std::uint64_t> needed{0};  // what `received` must reach for a sender that sleeps
+    alignas(kApart) Cpus cpus;             // of the pipe, in the way to side 0
   };
 
   explicit Way(std::size_t capacity_bytes)
-      : ring(capacity_bytes), capacity(ring.size()), largest_piece(capacity / 2 - 2 * kLine) {}
+      : Way(RingMemory(capacity_bytes, sizeof(State)), [](void* at) { return ::new (at) State; }) {}
+  // One that another process has made, whose memory this is. Throws Error when it is not.
+  explicit Way(UniqueFd memory)
+      : Way(RingMemory(std::move(memory), sizeof(State)),
+            [](void* at) { return std::launder(static_cast<State*>(at)); }) {}
 
   // Whatever the other side may have written for a place, it is in the ring, with all of a piece.
   std::byte* at(std::uint64_t place) const {
@@ -88,9 +92,16 @@ struct Way {
   }
 
   const RingMemory ring;
+  State* const state;  // never destroyed: nobody knows who is the last to use it
   const std::size_t capacity;
   const std::size_t largest_piece;
-  Shared<State> state;
+
+ private:
+  Way(RingMemory memory, State* (*state_at)(void*))
+      : ring(std::move(memory)),
+        state(state_at(ring.beside())),
+        capacity(ring.size()),
+        largest_piece(capacity / 2 - 2 * kLine) {}
 };
 
 template <WaitClass kWaits>

@@ -45,10 +45,9 @@ class WrittenRing : public testing::Test {
   }
 
   Way way_{4096};
-  Shared<Cpus> cpus_;
   LifetimeToken token_;
-  const Side receiving_{0, token_.take(0), cpus_};
-  const Side sending_{1, token_.take(1), cpus_};
+  const Side receiving_{0, token_.take(0), way_.state->cpus};
+  const Side sending_{1, token_.take(1), way_.state->cpus};
   Receiver<WaitClass::block> in_{way_, receiving_};
 };
 

@@ -14,7 +14,6 @@
 #include "impl/driver/traits.h"
 #include "impl/os/deadline.h"
 #include "impl/os/lifetime_token.h"
-#include "impl/os/mapping.h"
 #include "impl/os/presence.h"
 #include "impl/os/status.h"
 #include "impl/sync/spinning.h"
@@ -36,13 +35,13 @@ struct Side {
   // the same, spinning only keeps the other from it.
   bool is_apart() const {
     const int here = sched_getcpu();
-    cpus->of_side[number].store(here, std::memory_order_relaxed);
-    return cpus->of_side[1 - number].load(std::memory_order_relaxed) != here;
+    cpus.of_side[number].store(here, std::memory_order_relaxed);
+    return cpus.of_side[1 - number].load(std::memory_order_relaxed) != here;
   }
 
   const int number;
   const LifetimeToken::Hold hold;
-  const Shared<Cpus>& cpus;
+  Cpus& cpus;
 };
 
 // How one side of a way waits for the other.

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "impl/pipe/backend.h"
 
@@ -28,6 +29,12 @@ class SharedPipe {
     std::lock_guard hold(mutex_);
     pipe_->drop(side);
   }
+  // For another process. REQUIRES: Traits::sendable, and as open.
+  std::vector<UniqueFd> duplicates(int side) {
+    std::lock_guard hold(mutex_);
+    return pipe_->duplicates(side);
+  }
+  std::size_t capacity_bytes() const { return pipe_->capacity_bytes(); }
 
  private:
   std::string backend_;

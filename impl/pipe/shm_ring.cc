@@ -2,13 +2,14 @@
 // shm_ring: a ring of messages in shared memory each way (one for a one-way pipe; message_ring.h),
 // read and written without a system call while both sides are awake. Who waits spins for a time
 // that adapts, then sleeps on a futex (shm_ring_spin: spins, shm_ring_block: sleeps at once).
-// Kernel objects: a sealed memory and an anonymous mapping each way, two sockets for the lifetime
-// token, a thread in each process that is in the kernel's books for its death (presence.h). Wait
-// class: adaptive, spin, block. Source: SPSCVarQueueOPT of Meng Rao, Aeron's ring buffers. Limit:
-// waiting in poll(2) takes slices.
+// Kernel objects: a sealed memory each way, two sockets for the lifetime token, a thread in each
+// process that is in the kernel's books for its death (presence.h). Wait class: adaptive, spin,
+// block. Source: SPSCVarQueueOPT of Meng Rao, Aeron's ring buffers. Limit: waiting in poll(2) takes
+// slices.
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "impl/driver/untimed.h"
 #include "impl/os/lifetime_token.h"
@@ -27,15 +28,18 @@ class ShmRing {
       to[0].emplace(options.capacity_bytes);
       if (options.duplex) to[1].emplace(options.capacity_bytes);
     }
+    explicit Ways(SentSide& sent) {
+      to[0].emplace(sent.take());
+      if (sent.duplex) to[1].emplace(sent.take());
+    }
     std::optional<Way> to[2];  // what each side receives from
-    Shared<Cpus> cpus;
   };
 
  public:
   class End : public Untimed<End> {
    public:
     End(const std::shared_ptr<Ways>& ways, int number, LifetimeToken::Hold hold)
-        : ways_(ways), side_{number, std::move(hold), ways->cpus} {
+        : ways_(ways), side_{number, std::move(hold), ways->to[0]->state->cpus} {
       if (ways->to[number]) in_.emplace(*ways->to[number], side_);
       if (ways->to[1 - number]) out_.emplace(*ways->to[1 - number], side_);
     }
@@ -75,16 +79,25 @@ class ShmRing {
   };
 
   explicit ShmRing(const PipeOptions& options) : ways_(std::make_shared<Ways>(options)) {}
+  explicit ShmRing(SentSide sent)
+      : token_(sent.side, sent.take()), ways_(std::make_shared<Ways>(sent)) {}
 
   std::unique_ptr<End> open(int side) {
     return std::make_unique<End>(ways_, side, token_.take(side));
   }
   void drop(int side) { token_.drop(side); }
   std::size_t capacity_bytes() const { return ways_->to[0]->capacity; }
+  std::vector<UniqueFd> duplicates(int side) const {
+    std::vector<UniqueFd> all = descriptors_of(token_.duplicate_of(side));
+    for (const std::optional<Way>& way : ways_->to) {
+      if (way) all.push_back(duplicate(way->ring.descriptor()));
+    }
+    return all;
+  }
 
  private:
-  const std::shared_ptr<Ways> ways_;  // shared, as an endpoint may outlive the backend
   LifetimeToken token_;
+  const std::shared_ptr<Ways> ways_;  // shared, as an endpoint may outlive the backend
 };
 
 Traits traits(WaitClass wait_class) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "impl/driver/untimed.h"
+#include "impl/os/mapping.h"
 #include "impl/os/slots.h"
 #include "impl/pipe/backend.h"
 #include "impl/pipe/ring_side.h"
@@ -42,7 +43,7 @@ class SlotPipe {
           in_(ways->to[number].get()),
           out_(ways->to[1 - number].get()),
           longest_(longest),
-          side_{number, std::move(hold), ways->cpus},
+          side_{number, std::move(hold), *ways->cpus},
           here_(ways->present->of_side[number]),
           waiting_(side_, ways->present->of_side[1 - number], kNoSleep) {
       stay_.enter(here_);

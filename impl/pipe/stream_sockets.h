@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "impl/os/socket.h"
 #include "impl/pipe/backend.h"
@@ -23,12 +24,19 @@ class StreamSockets {
     }
     if (!options.duplex) make_one_way(sides_);
   }
+  explicit StreamSockets(SentSide sent) : capacity_bytes_(sent.capacity_bytes) {
+    ignore_sigpipe();
+    sides_.ends[sent.side] = sent.take();
+  }
 
   std::unique_ptr<StreamEndpoint> open(int side) {
     return std::make_unique<StreamEndpoint>(std::move(sides_.ends[side]), UniqueFd());
   }
   void drop(int side) { sides_.ends[side].reset(); }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
+  std::vector<UniqueFd> duplicates(int side) const {
+    return descriptors_of(duplicate(sides_.ends[side]));
+  }
 
  private:
   SocketPair sides_;

@@ -7,6 +7,8 @@
 // that is gone had sent and the other had no room for waits some minutes, then it is peer_died.
 #include <sys/socket.h>
 
+#include <vector>
+
 #include "impl/os/error.h"
 #include "impl/os/loopback.h"
 #include "impl/os/socket.h"
@@ -38,10 +40,14 @@ class TcpLoopback {
 
   explicit TcpLoopback(const PipeOptions& options)
       : ends_(options.duplex, [&] { return connect(options.capacity_bytes); }) {}
+  explicit TcpLoopback(SentSide sent) : capacity_bytes_(sent.capacity_bytes), ends_(sent) {
+    ignore_sigpipe();
+  }
 
   std::unique_ptr<End> open(int side) { return std::make_unique<End>(ends_.take(side)); }
   void drop(int side) { ends_.drop(side); }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
+  std::vector<UniqueFd> duplicates(int side) const { return ends_.duplicates(side); }
 
  private:
   // One half of the capacity waits with the sender, the other with the receiver.

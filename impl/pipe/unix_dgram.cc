@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "impl/os/lifetime_token.h"
 #include "impl/os/socket.h"
@@ -22,6 +23,8 @@ class UnixDgram {
  public:
   explicit UnixDgram(const PipeOptions& options)
       : ends_(options.duplex, [&] { return make_way(options.capacity_bytes); }) {}
+  explicit UnixDgram(SentSide sent)
+      : capacity_bytes_(sent.capacity_bytes), ends_(sent), token_(sent.side, sent.take()) {}
 
   std::unique_ptr<PacketEndpoint> open(int side) {
     PipeEnds ends = ends_.take(side);
@@ -34,6 +37,11 @@ class UnixDgram {
     token_.drop(side);
   }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
+  std::vector<UniqueFd> duplicates(int side) const {
+    std::vector<UniqueFd> all = ends_.duplicates(side);
+    all.push_back(token_.duplicate_of(side));
+    return all;
+  }
 
  private:
   PipeEnds make_way(std::size_t capacity_bytes) {

@@ -47,6 +47,7 @@ SocketPair meet_by_name() {
 class UnixNamed : public StreamSockets {
  public:
   explicit UnixNamed(const PipeOptions& options) : StreamSockets(meet_by_name(), options) {}
+  explicit UnixNamed(SentSide sent) : StreamSockets(std::move(sent)) {}
 };
 
 const RegisterPipe<UnixNamed> registered(

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "impl/os/socket.h"
 #include "impl/pipe/backend.h"
@@ -24,6 +25,9 @@ class UnixSeqpacket {
     }
     if (!options.duplex) make_one_way(sides_);
   }
+  explicit UnixSeqpacket(SentSide sent) : capacity_bytes_(sent.capacity_bytes) {
+    sides_.ends[sent.side] = sent.take();
+  }
 
   std::unique_ptr<PacketEndpoint> open(int side) {
     return std::make_unique<PacketEndpoint>(
@@ -32,6 +36,9 @@ class UnixSeqpacket {
   }
   void drop(int side) { sides_.ends[side].reset(); }
   std::size_t capacity_bytes() const { return capacity_bytes_; }
+  std::vector<UniqueFd> duplicates(int side) const {
+    return descriptors_of(duplicate(sides_.ends[side]));
+  }
 
  private:
   SocketPair sides_;

@@ -13,6 +13,7 @@ class UnixStream : public StreamSockets {
  public:
   explicit UnixStream(const PipeOptions& options)
       : StreamSockets(make_socket_pair(SOCK_STREAM), options) {}
+  explicit UnixStream(SentSide sent) : StreamSockets(std::move(sent)) {}
 };
 
 const RegisterPipe<UnixStream> registered(

@@ -38,12 +38,6 @@ class TaskError : public Error {
   std::string type_;
 };
 
-// An argument that only a fork passes on (Python's RuntimeError of the same words).
-class InheritanceError : public Error {
- public:
-  using Error::Error;
-};
-
 // The worker that ran the task ended before it had the result. Python waits for ever.
 class WorkerDied : public Error {
  public:

@@ -12,9 +12,10 @@
 //   pool.join();
 //
 // A task is a function, or a lambda that captures nothing, with arguments that msgpack carries; it
-// gets copies. Workers are forked when the pool is made: what a task uses beside its arguments must
-// have been there before. They are daemons, and cannot start processes. Tasks begin in the order in
-// which they were given.
+// gets copies. A Connection goes as its handle, and a result of one is its handle(): fetched from
+// the worker, which must not leave after that task (maxtasksperchild). Workers are forked when the
+// pool is made: what a task uses beside its arguments must have been there before. They are
+// daemons, and cannot start processes. Tasks begin in the order in which they were given.
 //
 // Who may call: any thread of the process that made the pool. Callbacks run in a thread of the pool
 // and must not wait for one of its results, nor destroy it.
@@ -28,6 +29,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
+#include <deque>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -51,26 +53,32 @@ namespace ipc {
 template <class R>
 class Results {
  public:
-  // The next one; none after the last. Throws what its task did, and the one after it can be asked
-  // for; TimeoutError.
+  // The next one; none after the last. Throws what its task did, once for its chunk, and the one
+  // after that can be asked for (Python ends there when a chunk has several); TimeoutError.
   std::optional<R> next(Timeout timeout = std::nullopt) const {
     std::unique_lock hold(shared_->mutex);
-    if (shared_->taken == shared_->count) return std::nullopt;
-    const std::size_t wanted = shared_->is_ordered ? shared_->taken : kAny;
-    const auto found = [&] {
-      return wanted == kAny ? shared_->there.begin() : shared_->there.find(wanted);
+    const auto found = [&all = *shared_] {
+      return all.is_ordered ? all.there.find(all.taken) : all.there.begin();
     };
-    if (!detail::wait_until(shared_->changed, hold, deadline_of(timeout),
-                            [&] { return found() != shared_->there.end(); })) {
+    const auto is_over = [&all = *shared_] { return all.taken == all.count; };
+    if (!detail::wait_until(shared_->changed, hold, deadline_of(timeout), [&] {
+          return !shared_->chunk.empty() || is_over() || found() != shared_->there.end();
+        })) {
       throw TimeoutError("the next result is not there yet");
     }
-    const auto value = shared_->there.extract(found()).mapped();
-    ++shared_->taken;
-    hold.unlock();
-    if (const auto* const error = std::get_if<std::exception_ptr>(&value)) {
-      std::rethrow_exception(*error);
+    if (shared_->chunk.empty()) {
+      if (is_over()) return std::nullopt;
+      auto outcome = shared_->there.extract(found()).mapped();
+      ++shared_->taken;
+      shared_->changed.notify_all();  // for others who wait for the next, or for the end
+      if (const auto* const error = std::get_if<std::exception_ptr>(&outcome)) {
+        std::rethrow_exception(*error);
+      }
+      std::ranges::move(std::get<std::vector<R>>(outcome), std::back_inserter(shared_->chunk));
     }
-    return std::get<R>(value);
+    std::optional<R> value = std::move(shared_->chunk.front());
+    shared_->chunk.pop_front();
+    return value;
   }
 
   // For a loop over all of them.
@@ -96,20 +104,21 @@ class Results {
 
  private:
   friend class Pool;
-  static constexpr std::size_t kAny = static_cast<std::size_t>(-1);
+  using Outcome = std::variant<std::vector<R>, std::exception_ptr>;  // of a chunk, never empty
 
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
-    std::map<std::size_t, std::variant<R, std::exception_ptr>> there;
-    std::size_t count = 0;
+    std::deque<R> chunk;  // what is left of the last one that was taken
+    std::map<std::size_t, Outcome> there;
+    std::size_t count = 0;  // of chunks, as all that follow
     std::size_t taken = 0;
     std::size_t arrived = 0;
     bool is_ordered = true;
 
-    void put(std::size_t place, std::variant<R, std::exception_ptr> value) {
+    void put(std::size_t place, Outcome outcome) {
       const std::lock_guard hold(mutex);
-      there.emplace(is_ordered ? place : arrived++, std::move(value));
+      there.emplace(is_ordered ? place : arrived++, std::move(outcome));
       changed.notify_all();
     }
   };
@@ -186,15 +195,16 @@ class Pool {
     return gather<F, Item<Items>>(function, items, chunksize, callbacks);
   }
 
-  // The function of each item, each a task: results can be taken while others are still to come,
-  // in the order of the items, or as they come.
+  // The function of each item, in chunks: results can be taken while others are still to come, in
+  // the order of the items, or chunk by chunk as they come.
   template <TaskFunction F, std::ranges::forward_range Items>
-  Results<R<F, std::tuple<Item<Items>>>> imap(F function, const Items& items) {
-    return stream(function, items, true);
+  Results<R<F, std::tuple<Item<Items>>>> imap(F function, const Items& items, int chunksize = 1) {
+    return stream(function, items, chunksize, true);
   }
   template <TaskFunction F, std::ranges::forward_range Items>
-  Results<R<F, std::tuple<Item<Items>>>> imap_unordered(F function, const Items& items) {
-    return stream(function, items, false);
+  Results<R<F, std::tuple<Item<Items>>>> imap_unordered(F function, const Items& items,
+                                                        int chunksize = 1) {
+    return stream(function, items, chunksize, false);
   }
 
   int processes() const { return core_.processes(); }
@@ -270,9 +280,7 @@ class Pool {
                                               const Calls& callbacks) {
     using Value = R<F, Each>;
     static_assert(!std::is_void_v<Value>, "a map is of functions that give something");
-    if (chunksize && *chunksize < 1) {
-      throw ValueError("chunksize is " + std::to_string(*chunksize) + ": wanted at least 1");
-    }
+    require_chunksize(chunksize.value_or(1));
     core_.require_running();
     AsyncResult<std::vector<Value>> result(callbacks);
     std::vector<Each> all;
@@ -295,12 +303,9 @@ class Pool {
       for (auto& part : chunks->values) std::ranges::move(part, std::back_inserter(values));
       result.give(std::move(values));
     };
-    for (std::size_t first = 0, number = 0; first < all.size(); first += size, ++number) {
-      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
-      const std::size_t length = std::min(size, all.size() - first);
+    in_chunks(all, size, [&](std::vector<Each> chunk, std::size_t number) {
       submit(
-          detail::run_chunk<F, Each>, function,
-          std::vector<Each>(begin, begin + static_cast<std::ptrdiff_t>(length)),
+          detail::run_chunk<F, Each>, function, chunk,
           [chunks, finish, number](std::span<const std::byte> outcome) {
             chunks->values[number] = detail::decoded<std::vector<Value>>(outcome);
             finish();
@@ -309,30 +314,49 @@ class Pool {
             if (!chunks->error) chunks->error = error;
             finish();
           });
-    }
+    });
     return result;
   }
 
   template <class F, class Items>
-  Results<R<F, std::tuple<Item<Items>>>> stream(F function, const Items& items, bool is_ordered) {
+  Results<R<F, std::tuple<Item<Items>>>> stream(F function, const Items& items, int chunksize,
+                                                bool is_ordered) {
     using Each = std::tuple<Item<Items>>;
     using Value = R<F, Each>;
+    static_assert(!std::is_void_v<Value>, "there are results of functions that give something");
+    require_chunksize(chunksize);
     core_.require_running();
     Results<Value> results;
     const auto shared = results.shared_;
     shared->is_ordered = is_ordered;
-    shared->count = static_cast<std::size_t>(std::ranges::distance(items));
-    std::size_t place = 0;
-    for (const auto& item : items) {
+    std::vector<Each> all;
+    for (const auto& item : items) all.emplace_back(item);
+    const auto size = static_cast<std::size_t>(chunksize);
+    shared->count = (all.size() + size - 1) / size;
+    in_chunks(all, size, [&](std::vector<Each> chunk, std::size_t place) {
       submit(
-          detail::run_call<F, Each>, function, Each(item),
+          detail::run_chunk<F, Each>, function, chunk,
           [shared, place](std::span<const std::byte> outcome) {
-            shared->put(place, detail::decoded<Value>(outcome));
+            shared->put(place, detail::decoded<std::vector<Value>>(outcome));
           },
           [shared, place](const std::exception_ptr& error) { shared->put(place, error); });
-      ++place;
-    }
+    });
     return results;
+  }
+
+  static void require_chunksize(int chunksize) {
+    if (chunksize >= 1) return;
+    throw ValueError("chunksize is " + std::to_string(chunksize) + ": wanted at least 1");
+  }
+
+  // `give` gets each chunk, of `size` items but the last, and its number.
+  template <class Each, class Give>
+  static void in_chunks(const std::vector<Each>& all, std::size_t size, const Give& give) {
+    for (std::size_t first = 0, number = 0; first < all.size(); first += size, ++number) {
+      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
+      const std::size_t length = std::min(size, all.size() - first);
+      give(std::vector<Each>(begin, begin + static_cast<std::ptrdiff_t>(length)), number);
+    }
   }
 
   detail::PoolCore core_;

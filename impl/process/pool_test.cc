@@ -9,12 +9,15 @@
 
 #include <atomic>
 #include <chrono>
+#include <list>
 #include <numeric>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "impl/os/mapping.h"
+#include "impl/pipe/pipe.h"
 #include "impl/process/typed_api_test.h"
 #include "impl/queue/queue.h"
 #include "impl/shared/value.h"
@@ -54,6 +57,22 @@ TEST(PoolOfProcesses, AppliesAFunctionInAnotherProcess) {
   EXPECT_EQ(pool.apply([](double x, int n) { return x * n; }, 1.5, 2), 3.0);
   EXPECT_NE(pool.apply(pid), getpid());
   pool.apply([] {});
+}
+
+TEST(PoolOfProcesses, DoesWhatProcessesByHandDo) {
+  const std::vector<int> by_pool = Pool(4).map(square, numbers(10));
+  SimpleQueue<std::pair<int, int>> results;  // by hand, results take a way of their own
+  std::list<Running> processes;
+  for (const int n : numbers(10)) {
+    processes.emplace_back([&results, n] { results.put({n, square(n)}); });
+  }
+  std::vector<int> by_hand(10);
+  for (std::size_t i = 0; i < by_hand.size(); ++i) {
+    const auto [n, result] = results.get();
+    by_hand.at(static_cast<std::size_t>(n)) = result;
+  }
+  for (Running& process : processes) EXPECT_EQ(end_of(*process), 0);
+  EXPECT_EQ(by_hand, by_pool);
 }
 
 TEST(PoolOfProcesses, GivesLargeArgumentsAndResultsWhole) {
@@ -227,6 +246,30 @@ TEST(PoolOfProcesses, GivesResultsWhileOthersAreStillToCome) {
   EXPECT_EQ(failing.next(kHang), 2);
 }
 
+TEST(PoolOfProcesses, GivesResultsOfChunksOneByOne) {
+  Pool pool(2);
+  std::vector<int> all;
+  for (const int x : pool.imap(square, numbers(10), 4)) all.push_back(x);
+  EXPECT_THAT(all, ElementsAre(0, 1, 4, 9, 16, 25, 36, 49, 64, 81));
+  all.clear();
+  for (const int x : pool.imap_unordered(slow, std::vector{500, 500, 1, 2}, 2)) all.push_back(x);
+  EXPECT_THAT(all, ElementsAre(1, 2, 500, 500));
+  EXPECT_EQ(pool.imap(square, std::vector<int>(), 4).next(kHang), std::nullopt);
+
+  const auto failing = pool.imap(refuse, std::vector{0, 2, 3, 4, 6}, 2);
+  EXPECT_EQ(failing.next(kHang), 0);
+  EXPECT_EQ(failing.next(kHang), 2);
+  EXPECT_THROW(failing.next(kHang), TaskError) << "the chunk of 3 and 4";
+  EXPECT_EQ(failing.next(kHang), 6);
+  EXPECT_EQ(failing.next(kHang), std::nullopt);
+  EXPECT_THROW(pool.imap(square, numbers(3), 0), ValueError);
+
+  const auto odd = pool.imap([](int x) { return x % 2 == 1; }, numbers(3), 2);
+  EXPECT_EQ(odd.next(kHang), false);
+  EXPECT_EQ(odd.next(kHang), true);
+  EXPECT_EQ(odd.next(kHang), false);
+}
+
 TEST(PoolOfProcesses, DoesWhatItHasAfterItWasClosed) {
   Pool pool(2);
   std::vector<AsyncResult<int>> results;
@@ -335,6 +378,22 @@ TEST(PoolOfProcesses, LeavesNoProcess) {
     pool.apply_async(slow, 100'000);
   }
   EXPECT_EQ(kill(worker, 0), -1);
+}
+
+TEST(PoolOfProcesses, LosesItsWorkersWhenItsProcessIsKilled) {
+  auto [receiver, sender] = Pipe(false);  // which the workers hold as well
+  Running owner([&out = sender] {
+    Pool pool(2);
+    pool.apply_async(slow, 100'000);
+    pool.apply(pid);  // by the other one, which is idle then
+    out.send("both are there");
+    for (;;) pause();
+  });
+  sender.close();
+  EXPECT_EQ(receiver.recv(), "both are there");
+  owner->kill();
+  ASSERT_TRUE(receiver.poll(kHang));
+  EXPECT_THROW(receiver.recv(), EndOfFile);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "impl/codec/handle.h"
 #include "impl/codec/msgpack.h"
 #include "impl/process/async_result.h"
 
@@ -37,10 +38,11 @@ namespace detail {
 
 using Bytes = std::vector<std::byte>;
 
-// An argument as the message carries it: owned, text as std::string.
+// An argument as the message carries it: owned, text as std::string, a Connection as its handle.
 template <class A>
-using Carried = std::conditional_t<std::is_convertible_v<A, std::string_view>, std::string,
-                                   std::remove_cvref_t<A>>;
+using Carried = std::conditional_t<
+    std::is_convertible_v<A, std::string_view>, std::string,
+    std::conditional_t<Handled<std::remove_cvref_t<A>>, Handle, std::remove_cvref_t<A>>>;
 
 // No type where the function does not take them.
 template <class F, class Arguments>

@@ -41,6 +41,21 @@
 #include "impl/queue/queue_core.h"
 
 namespace ipc {
+namespace detail {
+
+template <class T>
+void put_encoded(QueueCore& queue, const T& item, Deadline deadline) {
+  std::vector<std::byte> message;
+  encode(item, message);
+  try {
+    queue.put(message, deadline);
+  } catch (...) {
+    withdraw(message);
+    throw;
+  }
+}
+
+}  // namespace detail
 
 template <class T = Object>
 class Queue {
@@ -54,9 +69,7 @@ class Queue {
   // ValueError after close or for what cannot be encoded; MessageTooBig.
   void put(const T& item, bool block = true, Timeout timeout = std::nullopt) {
     const Deadline deadline = deadline_of(block, timeout);
-    std::vector<std::byte> message;
-    encode(item, message);
-    core_->put(message, deadline);
+    detail::put_encoded(*core_, item, deadline);
   }
   void put_nowait(const T& item) { put(item, false); }
 
@@ -117,12 +130,7 @@ class SimpleQueue {
       : core_(std::make_unique<QueueCore>(backend, 0)) {}
 
   // After close each throws HandleClosed.
-  void put(const T& item) {
-    QueueCore& queue = core();
-    std::vector<std::byte> message;
-    encode(item, message);
-    queue.put(message, Deadline::never());
-  }
+  void put(const T& item) { detail::put_encoded(core(), item, Deadline::never()); }
   T get() {
     const Buffer message = core().get(Deadline::never());
     return decode<T>(message.bytes());

@@ -30,7 +30,9 @@ namespace ipc {
 
 class RobustRing {
  public:
-  explicit RobustRing(std::size_t capacity_bytes) : ring_(capacity_bytes) {}
+  explicit RobustRing(std::size_t capacity_bytes) : ring_(capacity_bytes) {
+    ring_.close_descriptor();
+  }
 
   std::size_t capacity_bytes() const { return ring_.size(); }
   // A corrupt message was met, which nobody can pass.

@@ -347,7 +347,8 @@ def _killed(backend: Mapping[str, Any]) -> str:
 def _peers(backend: Mapping[str, Any]) -> str:
     """Producers x consumers of a queue; who may use a side of a pipe."""
     if backend["family"] == "pipe":
-        return "any who hold a side" if backend.get("passes_on", True) else "one process a side"
+        holders = "any who hold a side" if backend.get("passes_on", True) else "one process a side"
+        return holders + (" or get it sent" if backend.get("sendable") else "")
     return f"{_many(backend['producers'])} x {_many(backend['consumers'])}"
 
 

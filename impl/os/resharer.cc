@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+#include "impl/os/resharer.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <future>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "impl/os/deadline.h"
+#include "impl/os/error.h"
+#include "impl/os/quiet_thread.h"
+#include "impl/os/socket.h"
+
+namespace ipc {
+namespace {
+
+// A ticket: the abstract name that the kernel chose for the socket, a zero and five digits, and the
+// key of the descriptors.
+constexpr std::size_t kName = 6;
+using Key = std::array<std::byte, kTicketBytes - kName>;
+
+constexpr std::chrono::seconds kPatience{10};       // of who fetches
+constexpr std::chrono::seconds kQuestionLimit{5};   // for who has connected to say what it wants
+constexpr std::chrono::milliseconds kScarcity{10};  // until there may be a descriptor again
+
+constexpr const char* kEnded = "the process that shares the descriptors has ended";
+
+struct Address {
+  sockaddr_un name{};
+  socklen_t size = offsetof(sockaddr_un, sun_path) + kName;
+
+  Address() { name.sun_family = AF_UNIX; }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&name); }
+  std::span<std::byte> bytes() { return std::as_writable_bytes(std::span(name.sun_path, kName)); }
+};
+
+// Others have no business with us, nor we with files of that name.
+bool is_name(std::span<const std::byte> bytes) {
+  return bytes[0] == std::byte{0} && std::ranges::all_of(bytes.subspan(1), [](std::byte byte) {
+           const char digit = static_cast<char>(byte);
+           return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
+         });
+}
+
+bool is_of_this_user(const UniqueFd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+         peer.uid == geteuid();
+}
+
+// One byte, whether there are any, and the descriptors.
+struct Packet {
+  char is_there = 0;
+  iovec byte{&is_there, sizeof is_there};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMostDescriptors * sizeof(int))] = {};
+  msghdr header{};
+
+  Packet() {
+    header.msg_iov = &byte;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+  }
+  Packet(const Packet&) = delete;
+  Packet& operator=(const Packet&) = delete;
+};
+
+// Does not wait: the connection is new, and has room for it. False when it could not.
+bool send_descriptors(const UniqueFd& socket, const std::vector<UniqueFd>* descriptors) {
+  Packet packet;
+  packet.is_there = descriptors != nullptr;
+  const std::size_t bytes = descriptors == nullptr ? 0 : descriptors->size() * sizeof(int);
+  packet.header.msg_controllen = bytes == 0 ? 0 : CMSG_SPACE(bytes);
+  if (bytes != 0) {
+    cmsghdr* const part = CMSG_FIRSTHDR(&packet.header);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(bytes);
+    unsigned char* to = CMSG_DATA(part);
+    for (const UniqueFd& descriptor : *descriptors) {
+      const int fd = descriptor.get();
+      std::memcpy(to, &fd, sizeof fd);
+      to += sizeof fd;
+    }
+  }
+  return sendmsg(socket.get(), &packet.header, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+}
+
+// REQUIRES: there is something to receive.
+std::vector<UniqueFd> receive_descriptors(const UniqueFd& socket) {
+  std::vector<UniqueFd> descriptors;
+  descriptors.reserve(kMostDescriptors);  // none may be lost for want of memory
+  Packet packet;
+  const ssize_t got = recvmsg(socket.get(), &packet.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (got < 0 && errno == ECONNRESET) throw Error(kEnded);
+  if (got < 0) throw_errno("recvmsg of descriptors");
+  for (cmsghdr* part = CMSG_FIRSTHDR(&packet.header); part != nullptr;
+       part = CMSG_NXTHDR(&packet.header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+      descriptors.emplace_back(fd);
+    }
+  }
+  if (got == 0) throw Error(kEnded);
+  if (packet.is_there == 0) throw Error("the descriptors were fetched before");
+  if ((packet.header.msg_flags & MSG_CTRUNC) != 0) {
+    throw Error("this process cannot have so many descriptors");
+  }
+  return descriptors;
+}
+
+class Resharer {
+ public:
+  // What is shared belongs to this process: a child would keep it open for ever.
+  Resharer();
+
+  std::vector<std::byte> share(std::vector<UniqueFd> descriptors) {
+    if (descriptors.size() > kMostDescriptors) {
+      throw ValueError(std::to_string(descriptors.size()) + " descriptors are more than the " +
+                       std::to_string(kMostDescriptors) + " that can be passed at once");
+    }
+    Key key;
+    if (getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) {
+      throw_errno("getrandom");
+    }
+    const std::lock_guard hold(mutex_);
+    if (!listener_) start();
+    shared_.emplace(key, std::move(descriptors));
+    std::vector<std::byte> ticket(name_.begin(), name_.end());
+    ticket.insert(ticket.end(), key.begin(), key.end());
+    return ticket;
+  }
+
+  void unshare(std::span<const std::byte> ticket) {
+    const std::lock_guard hold(mutex_);
+    if (!std::ranges::equal(ticket.first(kName), name_)) return;  // of another process
+    Key key;
+    std::ranges::copy(ticket.subspan(kName), key.begin());
+    shared_.erase(key);
+  }
+
+  // No child is forked meanwhile.
+  std::unique_lock<std::mutex> no_fork() { return std::unique_lock(mutex_); }
+
+  void before_fork() { mutex_.lock(); }
+  void after_fork() { mutex_.unlock(); }
+  void in_child() {
+    shared_.clear();
+    name_ = {};
+    listener_.reset();  // there is no thread that serves
+    mutex_.unlock();
+  }
+
+ private:
+  // REQUIRES: mutex_.
+  void start() {
+    UniqueFd listener = make_socket(AF_UNIX, SOCK_SEQPACKET);
+    Address address;
+    if (bind(listener.get(), address.get(), sizeof address.name.sun_family) != 0) {
+      throw_errno("bind, autobind");
+    }
+    socklen_t size = sizeof address.name;
+    if (getsockname(listener.get(), address.get(), &size) != 0) throw_errno("getsockname");
+    if (size != address.size || !is_name(address.bytes())) {
+      throw Error("the kernel chose a name of another kind than it does");
+    }
+    if (listen(listener.get(), SOMAXCONN) != 0) throw_errno("listen");
+    std::promise<void> running;  // no child is to be forked while it begins
+    std::future<void> begun = running.get_future();
+    quiet_thread([this, fd = listener.get(), running = std::move(running)]() mutable {
+      running.set_value();
+      serve(fd);
+    }).detach();
+    begun.wait();
+    std::ranges::copy(address.bytes(), name_.begin());
+    listener_ = std::move(listener);
+  }
+
+  void serve(int listener) {
+    for (;;) {
+      const UniqueFd client(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+      if (client) {
+        answer(client);
+      } else if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
+        return;  // somebody has closed all that this process had
+      } else if (errno != EINTR && errno != ECONNABORTED) {
+        std::this_thread::sleep_for(kScarcity);
+      }
+    }
+  }
+
+  void answer(const UniqueFd& client) {
+    Key key;
+    if (!is_of_this_user(client) ||
+        poll_until(client.get(), POLLIN, Deadline::after(kQuestionLimit)) <= 0 ||
+        recv(client.get(), key.data(), key.size(), MSG_DONTWAIT) !=
+            static_cast<ssize_t>(key.size())) {
+      return;
+    }
+    const std::lock_guard hold(mutex_);
+    const auto found = shared_.find(key);
+    if (found == shared_.end()) {
+      send_descriptors(client, nullptr);
+    } else if (send_descriptors(client, &found->second)) {
+      shared_.erase(found);
+    }
+  }
+
+  std::mutex mutex_;
+  UniqueFd listener_;  // none: no thread serves
+  std::array<std::byte, kName> name_{};
+  std::map<Key, std::vector<UniqueFd>> shared_;
+};
+
+// Never destroyed: its thread goes on until the process has ended. Not made at first use, for a
+// fork may come in between.
+Resharer& resharer = *new Resharer;
+
+Resharer::Resharer() {
+  pthread_atfork([] { resharer.before_fork(); }, [] { resharer.after_fork(); },
+                 [] { resharer.in_child(); });
+}
+
+}  // namespace
+
+std::vector<std::byte> share(std::vector<UniqueFd> descriptors) {
+  return resharer.share(std::move(descriptors));
+}
+
+void unshare(std::span<const std::byte> ticket) {
+  if (ticket.size() == kTicketBytes) resharer.unshare(ticket);
+}
+
+std::vector<UniqueFd> redeem(std::span<const std::byte> ticket) {
+  if (ticket.size() != kTicketBytes || !is_name(ticket.first(kName))) {
+    throw Error("this is no ticket for descriptors");
+  }
+  constexpr const char* kSilent = "the process that shares the descriptors does not answer";
+  Address address;
+  std::ranges::copy(ticket.first(kName), address.bytes().begin());
+  const UniqueFd socket = make_socket(AF_UNIX, SOCK_SEQPACKET);
+  const timeval limit{.tv_sec = kPatience.count(), .tv_usec = 0};  // while others wait there
+  if (setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0) {
+    throw_errno("SO_SNDTIMEO");
+  }
+  while (connect(socket.get(), address.get(), address.size) != 0) {
+    if (errno == ECONNREFUSED || errno == EPROTOTYPE) throw Error(kEnded);
+    if (errno == EAGAIN) throw Error(kSilent);
+    if (errno != EINTR) throw_errno("connect for descriptors");
+  }
+  if (!is_of_this_user(socket)) throw Error("the descriptors are shared by another user");
+  const std::span<const std::byte> key = ticket.subspan(kName);
+  if (send(socket.get(), key.data(), key.size(), MSG_NOSIGNAL) < 0) {
+    if (errno == EPIPE || errno == ECONNRESET) throw Error(kEnded);
+    throw_errno("send of a ticket's key");
+  }
+  if (poll_until(socket.get(), POLLIN, Deadline::after(kPatience)) <= 0) throw Error(kSilent);
+  const auto hold = resharer.no_fork();
+  return receive_descriptors(socket);
+}
+
+}  // namespace ipc
