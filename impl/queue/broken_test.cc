@@ -64,15 +64,20 @@ class EndsWhenEmpty : public SoundUser {
   }
 };
 
-// Takes some messages back to the queue, into the slots that they had, as if it had not got them.
+// Takes some messages back to the queue, into the slots that they had, as if it had not got them:
+// in the next call, when its caller has counted them.
 class Requeues : public SoundUser {
   using SoundUser::SoundUser;
   Status get(Buffer& message, Deadline deadline) override {
+    if (!back_.empty()) {
+      core_.pipe.send(std::exchange(back_, {}), Deadline::after(std::chrono::seconds(1)));
+    }
     if (++number_ % 200 != 0) return SoundUser::get(message, deadline);
     const Status status = core_.pipe.receive(message, deadline);
-    if (status != Status::ok) return status;
-    return core_.pipe.send(message.bytes(), Deadline::after(std::chrono::seconds(1)));
+    if (status == Status::ok) back_.assign(message.bytes().begin(), message.bytes().end());
+    return status;
   }
+  std::vector<std::byte> back_;
 };
 
 // A buffer that two threads of one endpoint take from each other.

@@ -3,8 +3,8 @@
 // between producers and consumers, which ask it for each message (brokered_queue.h). Kernel
 // objects: the broker's process; in each user up to three sockets, nng's threads (some for each
 // CPU) with their eventfds and epolls, and a private copy of the library; a shared page. Wait
-// class: block. Source: nng_push(7), nng_pull(7), nng_ipc(7). Limit: a get is a round trip; all
-// depends on the broker.
+// class: block. Source: nng_push(7), nng_pull(7), nng_ipc(7). Limits: a get is a round trip; all
+// depends on the broker; descriptors may stay as with nng_pair.
 #include "impl/os/nng_socket.h"
 #include "impl/queue/brokered_queue.h"
 
@@ -15,6 +15,7 @@ Traits traits() {
   Traits traits = brokered_queue_traits<NngSocket>(
       "nng push0 and pull0 over unix sockets, a broker between", "nng_push(7), nng_pull(7)");
   traits.available = NngLibrary::why_unavailable;
+  traits.lets_go = false;
   return traits;
 }
 

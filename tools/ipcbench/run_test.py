@@ -146,7 +146,7 @@ def test_a_stopped_run_keeps_what_it_has_and_resumes_exactly_the_rest(
     )
     command = [sys.executable, "-c", script, str(cpython_program), str(tiny_profiles)]
     process = subprocess.Popen(
-        [*command, "--profile", "tiny", "--blocks", "15", "--out", str(out)],
+        [*command, "--profile", "tiny", "--blocks", "8", "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -161,7 +161,7 @@ def test_a_stopped_run_keeps_what_it_has_and_resumes_exactly_the_rest(
     folder = the_folder(out)
     assert f"--resume {folder.path}" in said and signum.name in said
     kept = (folder.path / "runs.csv").read_text()
-    assert folder.plan()["state"] == "partial" and 4 < len(folder.runs()) < 4 * 15
+    assert folder.plan()["state"] == "partial" and 4 < len(folder.runs()) < 4 * 8
     assert {path.name for path in folder.path.iterdir()} == FILES
     assert not list(scratch.iterdir()) and not [p for p in commands() if str(scratch) in p]
 
@@ -170,7 +170,7 @@ def test_a_stopped_run_keeps_what_it_has_and_resumes_exactly_the_rest(
     assert (folder.path / "runs.csv").read_text().startswith(kept)
     runs = folder.runs()
     cells = [(row["block"], row["series"], row["side"]) for row in runs]
-    assert len(cells) == len(set(cells)) == 4 * 15
+    assert len(cells) == len(set(cells)) == 4 * 8
     histograms = {(row["series"], row["block"]) for row in folder.histograms()}
     latency = {(r["series"], r["block"]) for r in runs if r["question"] == "pipe_latency"}
     assert histograms == latency
