@@ -9,12 +9,16 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "bench/harness/operations.h"
@@ -103,6 +107,16 @@ const ProcessBackend kBackends[] = {
     {"thread", "std::thread: start and join, for comparison", "pthread_create(3)", start_a_thread},
 };
 
+// Nothing where the machine has enough memory for that and for what goes on beside.
+std::optional<std::string> why_not_with(std::size_t bytes) {
+  struct sysinfo about {};
+  if (sysinfo(&about) != 0) throw_errno("sysinfo");
+  const std::uint64_t all = about.totalram * std::uint64_t{about.mem_unit};
+  if (all >= 4 * std::uint64_t{bytes}) return std::nullopt;
+  return "it takes " + std::to_string(bytes >> 20) + " MiB, and the machine has " +
+         std::to_string(all >> 20) + " MiB of memory";
+}
+
 const RegisterBackends registered_backends([] { return listed_backends(kBackends); });
 
 const RegisterQuestion registered([] {
@@ -120,6 +134,7 @@ const RegisterQuestion registered([] {
               };
               return alone(keys, options, open, true);
             }));
+        series.back().skip = why_not_with(bytes);
       }
     }
   }

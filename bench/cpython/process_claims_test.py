@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What is said of CPython's processes, pools and queues and can be decided by trying it (tools/claims.toml)."""
 
+import contextlib
+import fcntl
+import io
 import multiprocessing
 import os
 import queue
@@ -70,6 +73,62 @@ def test_put_and_get_wait_or_raise_as_asked():
     (late,) = run(lambda: (time.sleep(BRIEF), items.put(large[6])))
     assert items.get() == large[6]
     late.join()
+
+
+def test_a_connection_is_an_argument_of_a_task():
+    with fork.Pool(1) as pool:
+        here, there = fork.Pipe()
+        result = pool.apply_async(double_what_comes, (there,))
+        here.send(21)
+        assert result.get(20) == 42
+        there.close()  # not before: a thread of the pool encodes it, some time
+        with pytest.raises(EOFError):
+            here.recv()
+
+
+def double_what_comes(connection):
+    return double(connection.recv())
+
+
+def test_processes_by_hand_do_what_a_pool_does():
+    with fork.Pool(4) as pool:
+        by_pool = pool.map(double, range(10))
+    results = fork.SimpleQueue()  # by hand, results take a way of their own, and have no order
+    processes = run(*(lambda n=n: results.put((n, double(n))) for n in range(10)))
+    by_hand = sorted(results.get() for _ in range(10))
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert [result for _, result in by_hand] == by_pool
+
+
+@pytest.mark.parametrize(("how", "broken"), [("parts", True), ("locked", False), ("whole", False)])
+def test_lines_printed_at_the_same_time_are_mixed(how, broken):
+    each, letters = 1000, "abcd"
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 1 << 18)  # for all of them
+    lock, start = fork.Lock(), fork.Barrier(len(letters))
+
+    def print_lines(letter):
+        # As standard output is under python -u: each part that print() gets is a write(2).
+        out = io.TextIOWrapper(os.fdopen(write, "wb", 0, closefd=False), write_through=True)
+        start.wait()
+        for _ in range(each):
+            if how == "whole":
+                out.write(f"{letter} {letter} {letter}\n")
+                continue
+            with lock if how == "locked" else contextlib.nullcontext():
+                print(letter, letter, letter, file=out)
+
+    for process in run(*(lambda letter=letter: print_lines(letter) for letter in letters)):
+        process.join()
+        assert process.exitcode == 0
+    os.close(write)
+    with open(read, encoding="ascii") as printed:
+        lines = printed.read().splitlines()
+    whole = {f"{letter} {letter} {letter}" for letter in letters}
+    assert any(line not in whole for line in lines) == broken
+    assert broken or len(lines) == len(letters) * each
 
 
 def test_a_thread_has_part_of_what_a_process_has():

@@ -21,7 +21,7 @@ STEADY = 8  # a batch of a stream has so many times what can wait in the transpo
 STEADY_SECONDS = 0.1  # ... or takes so long
 QUEUE_ITEMS, HUGE_ITEMS = 16, 2  # what a queue is asked for at least; and of messages of ...
 HUGE = 16777216  # ... so many bytes and more (kHugeBytes of bench/harness/series.h)
-WIDEST = "full"  # the profile that has every series but what takes seconds each time
+WIDEST = "full"  # the profile that has every series but what has a profile of its own
 CPYTHON = "bench_cpython"  # its sides are compared with each other
 # The questions that move messages from one process to another, which can be compared.
 TRANSFERS = {

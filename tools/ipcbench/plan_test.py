@@ -9,6 +9,7 @@ import pytest
 from ipcbench.child import Stop
 from ipcbench.launch import list_program
 from ipcbench.plan import (
+    HUGE,
     Calibration,
     Listed,
     PlanError,
@@ -73,12 +74,18 @@ def test_quick_takes_at_most_40_series_and_what_the_claim_needs(available):
         assert f"queue_throughput/cpython_queue/bytes:{size}/codec:pickle/{one}" in names
 
 
-def test_full_takes_everything_but_what_waits_for_seconds(available):
-    full, idle = (select(available, load_profiles()[name], None) for name in ("full", "idle"))
-    assert {entry.metric for entry in idle} == {"cost"} and len(idle) > 20
-    assert sorted(map(str, full + idle)) == sorted(map(str, available))
-    process = select(available, load_profiles()["process"], None)
+def test_full_takes_everything_but_what_has_a_profile_of_its_own(available):
+    names = ("full", "idle", "process", "huge", "crowds")
+    taken = {name: select(available, load_profiles()[name], None) for name in names}
+    assert {entry.metric for entry in taken["idle"]} == {"cost"} and len(taken["idle"]) > 20
+    process = taken["process"]
     assert {e.series.question for e in process} == {*PROCESSES, "floor"} and len(process) > 60
+    assert all(e.series.keys["bytes"] >= HUGE for e in taken["huge"]) and len(taken["huge"]) > 100
+    assert {e.series.question for e in taken["crowds"]} == {"queue_throughput", "floor"}
+    together = {str(entry) for entries in taken.values() for entry in entries}
+    assert together == set(map(str, available))
+    for name in ("huge", "crowds"):
+        assert not set(load_profiles()[name].aa) - {e.series.name for e in taken[name]}
 
 
 def test_what_is_omitted_is_not_taken():
