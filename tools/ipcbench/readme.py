@@ -252,10 +252,10 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def targets(run: RunDir) -> str:
-    """The project's own claims, as the newest runs under results/targets/, shared/ and idle/ decide them. Raises
-    ReadmeError."""
+    """The project's own claims, as the newest runs under results/targets/, shared/, idle/ and process/ decide
+    them. Raises ReadmeError."""
     said, rows, captions = [], [], []
-    for folder in ("targets", "shared", "idle"):
+    for folder in ("targets", "shared", "idle", "process"):
         run_there = newest(run.path.parent.parent / folder)
         ours = [judged for judged in claims.judge(run_there) if judged.claim.source == OURS]
         said += [

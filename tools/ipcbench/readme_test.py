@@ -146,6 +146,7 @@ def test_the_targets_are_shown_with_what_was_wanted_and_is(root):
         made.append_run(row | keys | {"p50_ns": value, "block": block})
     make_run(root / "results" / "shared" / NEW, values(round_trip=5e3))
     make_run(root / "results" / "idle" / NEW, values(round_trip=5e3))
+    make_run(root / "results" / "process" / NEW, values(round_trip=5e3))
     lines = readme.targets(run).splitlines()
     assert lines[0].startswith("- T1: shm_ring_spin answers 64 B")
     (line,) = [line for line in lines if line.startswith("| T1 |")]
