@@ -9,10 +9,10 @@
 //   d["x"].as_integer();                                        // 1
 //
 // A plain value: copies are deep, but for handles, which are of the same thing; threads may read
-// one object at the same time. Wrong use throws
-// TypeError, ValueError, KeyError or IndexError with CPython's wording where CPython has one. What
-// differs from Python: an int has 64 bits, from -2^63 to 2^64-1; a str is valid UTF-8 and so has no
-// lone surrogates; a NaN is never found as a dict key, since objects have no identity here.
+// one object at the same time. Wrong use throws TypeError, ValueError, KeyError or IndexError with
+// CPython's wording where CPython has one. What differs from Python: an int has 64 bits, from -2^63
+// to 2^64-1; a str is valid UTF-8 and so has no lone surrogates; a NaN is never found as a dict
+// key, since objects have no identity here.
 #pragma once
 
 #include <concepts>
