@@ -178,15 +178,20 @@ void PoolCore::start_worker() {
   workers_.push_back(std::make_unique<Worker>(std::move(process), std::move(ours)));
 }
 
-// In the worker.
+// In the worker. When the process of the pool has ended, it leaves without a word, as in Python.
 void PoolCore::work(Connection& connection) const {
   pthread_sigmask(SIG_SETMASK, &signals_, nullptr);
   if (options_.initializer) options_.initializer();
-  connection.send_bytes(Bytes());
-  for (int tasks = 0; !options_.maxtasksperchild || tasks < *options_.maxtasksperchild; ++tasks) {
-    const Bytes task = connection.recv_bytes();
-    if (task.empty()) return;
-    connection.send_bytes(run_task(task));
+  try {
+    connection.send_bytes(Bytes());
+    for (int tasks = 0; !options_.maxtasksperchild || tasks < *options_.maxtasksperchild; ++tasks) {
+      const Bytes task = connection.recv_bytes();
+      if (task.empty()) return;
+      connection.send_bytes(run_task(task));
+    }
+  } catch (const EndOfFile&) {
+  } catch (const ConnectionReset&) {
+  } catch (const BrokenPipe&) {
   }
 }
 
