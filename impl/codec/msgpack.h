@@ -149,6 +149,20 @@ void encode(const T& value, std::vector<std::byte>& out) {
   detail::check_and_commit(sink);
 }
 
+// Hands the message of a value to `give`; when that throws, nobody will decode it. `message`: its
+// memory, of whatever content.
+template <class T, class Give>
+void encode_for(const Give& give, const T& value, std::vector<std::byte>& message) {
+  message.clear();
+  encode(value, message);
+  try {
+    give(message);
+  } catch (...) {
+    withdraw(message);
+    throw;
+  }
+}
+
 template <class T>
 T decode(std::span<const std::byte> message) {
   if constexpr (Handled<T>) {

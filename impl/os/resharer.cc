@@ -5,16 +5,18 @@
 #include <pthread.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -37,14 +39,11 @@ constexpr std::chrono::milliseconds kScarcity{10};  // until there may be a desc
 
 constexpr const char* kEnded = "the process that shares the descriptors has ended";
 
-struct Address {
-  sockaddr_un name{};
-  socklen_t size = offsetof(sockaddr_un, sun_path) + kName;
+constexpr socklen_t kNameSize = offsetof(sockaddr_un, sun_path) + kName;
 
-  Address() { name.sun_family = AF_UNIX; }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&name); }
-  std::span<std::byte> bytes() { return std::as_writable_bytes(std::span(name.sun_path, kName)); }
-};
+std::span<std::byte> bytes_of(UnixName& name) {
+  return std::as_writable_bytes(std::span(name.address.sun_path, kName));
+}
 
 // Others have no business with us, nor we with files of that name.
 bool is_name(std::span<const std::byte> bytes) {
@@ -55,10 +54,8 @@ bool is_name(std::span<const std::byte> bytes) {
 }
 
 bool is_of_this_user(const UniqueFd& socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         peer.uid == geteuid();
+  const std::optional<ucred> peer = peer_of(socket);
+  return peer && peer->uid == geteuid();
 }
 
 // One byte, whether there are any, and the descriptors.
@@ -170,26 +167,19 @@ class Resharer {
  private:
   // REQUIRES: mutex_.
   void start() {
-    UniqueFd listener = make_socket(AF_UNIX, SOCK_SEQPACKET);
-    Address address;
-    if (bind(listener.get(), address.get(), sizeof address.name.sun_family) != 0) {
-      throw_errno("bind, autobind");
-    }
-    socklen_t size = sizeof address.name;
-    if (getsockname(listener.get(), address.get(), &size) != 0) throw_errno("getsockname");
-    if (size != address.size || !is_name(address.bytes())) {
+    NamedListener made = listen_by_name(SOCK_SEQPACKET, SOMAXCONN);
+    if (made.name.size != kNameSize || !is_name(bytes_of(made.name))) {
       throw Error("the kernel chose a name of another kind than it does");
     }
-    if (listen(listener.get(), SOMAXCONN) != 0) throw_errno("listen");
     std::promise<void> running;  // no child is to be forked while it begins
     std::future<void> begun = running.get_future();
-    quiet_thread([this, fd = listener.get(), running = std::move(running)]() mutable {
+    quiet_thread([this, fd = made.socket.get(), running = std::move(running)]() mutable {
       running.set_value();
       serve(fd);
     }).detach();
     begun.wait();
-    std::ranges::copy(address.bytes(), name_.begin());
-    listener_ = std::move(listener);
+    std::ranges::copy(bytes_of(made.name), name_.begin());
+    listener_ = std::move(made.socket);
   }
 
   void serve(int listener) {
@@ -252,14 +242,15 @@ std::vector<UniqueFd> redeem(std::span<const std::byte> ticket) {
     throw Error("this is no ticket for descriptors");
   }
   constexpr const char* kSilent = "the process that shares the descriptors does not answer";
-  Address address;
-  std::ranges::copy(ticket.first(kName), address.bytes().begin());
+  UnixName name;
+  name.size = kNameSize;
+  std::ranges::copy(ticket.first(kName), bytes_of(name).begin());
   const UniqueFd socket = make_socket(AF_UNIX, SOCK_SEQPACKET);
   const timeval limit{.tv_sec = kPatience.count(), .tv_usec = 0};  // while others wait there
   if (setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0) {
     throw_errno("SO_SNDTIMEO");
   }
-  while (connect(socket.get(), address.get(), address.size) != 0) {
+  while (connect(socket.get(), name.get(), name.size) != 0) {
     if (errno == ECONNREFUSED || errno == EPROTOTYPE) throw Error(kEnded);
     if (errno == EAGAIN) throw Error(kSilent);
     if (errno != EINTR) throw_errno("connect for descriptors");

@@ -28,6 +28,26 @@ void make_one_way(const SocketPair& pair) {
   }
 }
 
+NamedListener listen_by_name(int type, int backlog) {
+  NamedListener made{make_socket(AF_UNIX, type), {}};
+  UnixName& name = made.name;
+  if (bind(made.socket.get(), name.get(), sizeof name.address.sun_family) != 0) {
+    throw_errno("bind, autobind");
+  }
+  if (getsockname(made.socket.get(), reinterpret_cast<sockaddr*>(&name.address), &name.size) != 0) {
+    throw_errno("getsockname");
+  }
+  if (listen(made.socket.get(), backlog) != 0) throw_errno("listen");
+  return made;
+}
+
+std::optional<ucred> peer_of(const UniqueFd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer;
+}
+
 std::size_t ask_socket_buffer(int fd, int option, std::size_t bytes) {
   const char* name = option == SO_SNDBUF ? "SO_SNDBUF" : "SO_RCVBUF";
   // The kernel doubles what it is told, for its own book-keeping, and reports the double.

@@ -3,7 +3,11 @@
 // told.
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <cstddef>
+#include <optional>
 
 #include "impl/os/unique_fd.h"
 
@@ -21,6 +25,26 @@ struct SocketPair {
 SocketPair make_socket_pair(int type);
 // From now on end 0 only receives and end 1 only sends.
 void make_one_way(const SocketPair& pair);
+
+// The name of a unix socket, as the socket functions take it.
+struct UnixName {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  socklen_t size = sizeof address;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
+};
+
+// A unix socket that listens under an abstract name that the kernel has chosen, which is gone with
+// it.
+struct NamedListener {
+  UniqueFd socket;
+  UnixName name;
+};
+// `backlog` as listen(2) takes it. Throws std::system_error.
+NamedListener listen_by_name(int type, int backlog);
+
+// Who made the other end of a connected unix socket, or listened there. Nothing: see errno.
+std::optional<ucred> peer_of(const UniqueFd& socket);
 
 // Asks for a buffer, SO_SNDBUF or SO_RCVBUF, and gives the size that was granted, in bytes as the
 // kernel counts them: with its own book-keeping, 700 to 800 bytes a message. Less than asked where

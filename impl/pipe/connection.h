@@ -125,15 +125,8 @@ class Connection {
 
 template <class T>
 void Connection::send(const T& object) {
-  std::vector<std::byte>& message = outgoing();
-  message.clear();
-  encode(object, message);
-  try {
-    send_bytes(message);
-  } catch (...) {
-    withdraw(message);
-    throw;
-  }
+  encode_for([this](std::span<const std::byte> message) { send_bytes(message); }, object,
+             outgoing());
 }
 
 template <class T>

@@ -19,9 +19,9 @@
 #include "impl/os/error.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/per_process.h"
-#include "impl/os/socket.h"
 #include "impl/os/stream.h"
 #include "impl/pipe/backend.h"
+#include "impl/pipe/socket_sides.h"
 
 namespace ipc {
 namespace {
@@ -149,33 +149,24 @@ class IoUring {
     FrameReader reader_;
   };
 
-  explicit IoUring(const PipeOptions& options) : sides_(make_socket_pair(SOCK_STREAM)) {
-    for (const UniqueFd& side : sides_.ends) {
-      capacity_bytes_ = ask_socket_buffer(side.get(), SO_SNDBUF, options.capacity_bytes);
-    }
-    if (!options.duplex) make_one_way(sides_);
-  }
-  explicit IoUring(SentSide sent)
-      : lifetime_(sent.side, sent.take()), capacity_bytes_(sent.capacity_bytes) {
-    sides_.ends[sent.side] = sent.take();
-  }
+  explicit IoUring(const PipeOptions& options) : sides_(make_socket_pair(SOCK_STREAM), options) {}
+  explicit IoUring(SentSide sent) : sides_(sent), lifetime_(sent.side, sent.take()) {}
 
   std::unique_ptr<End> open(int side) {
-    return std::make_unique<End>(std::move(sides_.ends[side]), lifetime_.take(side));
+    return std::make_unique<End>(sides_.take(side), lifetime_.take(side));
   }
   void drop(int side) {
-    sides_.ends[side].reset();
+    sides_.drop(side);
     lifetime_.drop(side);
   }
-  std::size_t capacity_bytes() const { return capacity_bytes_; }
+  std::size_t capacity_bytes() const { return sides_.capacity_bytes(); }
   std::vector<UniqueFd> duplicates(int side) const {
-    return descriptors_of(lifetime_.duplicate_of(side), duplicate(sides_.ends[side]));
+    return descriptors_of(sides_.duplicate_of(side), lifetime_.duplicate_of(side));
   }
 
  private:
-  SocketPair sides_;
+  SocketSides sides_;
   LifetimeToken lifetime_;
-  std::size_t capacity_bytes_;
 };
 
 std::optional<std::string> why_unavailable() {

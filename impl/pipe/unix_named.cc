@@ -4,8 +4,10 @@
 // that is what a name costs. The kernel chooses the name, an abstract one, which is gone with the
 // listening socket, at once. Kernel objects: two sockets. Wait class: block. Source: unix(7),
 // "Autobind feature". Limit: as unix_stream.
-#include <sys/un.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <optional>
 
 #include "impl/os/error.h"
 #include "impl/pipe/stream_sockets.h"
@@ -15,26 +17,16 @@ namespace {
 
 // Whether it was this process that connected to it: others may know the name as well.
 bool is_ours(const UniqueFd& accepted) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (getsockopt(accepted.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    throw_errno("SO_PEERCRED");
-  }
-  return peer.pid == getpid();
+  const std::optional<ucred> peer = peer_of(accepted);
+  if (!peer) throw_errno("SO_PEERCRED");
+  return peer->pid == getpid();
 }
 
 SocketPair meet_by_name() {
-  const UniqueFd listener = make_socket(AF_UNIX, SOCK_STREAM);
-  sockaddr_un name{};
-  auto* const address = reinterpret_cast<sockaddr*>(&name);
-  name.sun_family = AF_UNIX;
-  if (bind(listener.get(), address, sizeof name.sun_family) != 0) throw_errno("bind, autobind");
-  socklen_t size = sizeof name;
-  if (getsockname(listener.get(), address, &size) != 0) throw_errno("getsockname");
-  if (listen(listener.get(), 1) != 0) throw_errno("listen");
+  const auto [listener, name] = listen_by_name(SOCK_STREAM, 1);
   SocketPair met;
   met.ends[0] = make_socket(AF_UNIX, SOCK_STREAM);
-  while (connect(met.ends[0].get(), address, size) != 0) {
+  while (connect(met.ends[0].get(), name.get(), name.size) != 0) {
     if (errno != EINTR) throw_errno("connect by an abstract name");
   }
   while (!met.ends[1] || !is_ours(met.ends[1])) {

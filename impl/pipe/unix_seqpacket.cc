@@ -10,39 +10,32 @@
 #include <algorithm>
 #include <vector>
 
-#include "impl/os/socket.h"
 #include "impl/pipe/backend.h"
 #include "impl/pipe/packet_endpoint.h"
+#include "impl/pipe/socket_sides.h"
 
 namespace ipc {
 namespace {
 
 class UnixSeqpacket {
  public:
-  explicit UnixSeqpacket(const PipeOptions& options) : sides_(make_socket_pair(SOCK_SEQPACKET)) {
-    for (const UniqueFd& side : sides_.ends) {
-      capacity_bytes_ = ask_socket_buffer(side.get(), SO_SNDBUF, options.capacity_bytes);
-    }
-    if (!options.duplex) make_one_way(sides_);
-  }
-  explicit UnixSeqpacket(SentSide sent) : capacity_bytes_(sent.capacity_bytes) {
-    sides_.ends[sent.side] = sent.take();
-  }
+  explicit UnixSeqpacket(const PipeOptions& options)
+      : sides_(make_socket_pair(SOCK_SEQPACKET), options) {}
+  explicit UnixSeqpacket(SentSide sent) : sides_(sent) {}
 
   std::unique_ptr<PacketEndpoint> open(int side) {
     return std::make_unique<PacketEndpoint>(
-        std::move(sides_.ends[side]), UniqueFd(), LifetimeToken::Hold(),
-        std::min(capacity_bytes_ - kPacketOverhead, kLargestPacket));
+        sides_.take(side), UniqueFd(), LifetimeToken::Hold(),
+        std::min(capacity_bytes() - kPacketOverhead, kLargestPacket));
   }
-  void drop(int side) { sides_.ends[side].reset(); }
-  std::size_t capacity_bytes() const { return capacity_bytes_; }
+  void drop(int side) { sides_.drop(side); }
+  std::size_t capacity_bytes() const { return sides_.capacity_bytes(); }
   std::vector<UniqueFd> duplicates(int side) const {
-    return descriptors_of(duplicate(sides_.ends[side]));
+    return descriptors_of(sides_.duplicate_of(side));
   }
 
  private:
-  SocketPair sides_;
-  std::size_t capacity_bytes_;
+  SocketSides sides_;
 };
 
 const RegisterPipe<UnixSeqpacket> registered(

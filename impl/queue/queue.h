@@ -46,13 +46,7 @@ namespace detail {
 template <class T>
 void put_encoded(QueueCore& queue, const T& item, Deadline deadline) {
   std::vector<std::byte> message;
-  encode(item, message);
-  try {
-    queue.put(message, deadline);
-  } catch (...) {
-    withdraw(message);
-    throw;
-  }
+  encode_for([&](std::span<const std::byte> bytes) { queue.put(bytes, deadline); }, item, message);
 }
 
 }  // namespace detail

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests of plots.py, plot_style.py and tools/plot on synthetic runs with realistic numbers."""
+"""Tests of plots.py, plot_style.py and tools/plot on synthetic runs with realistic numbers. Longer than most: a figure has many
+properties, each with a case."""
 
 import itertools
 import re
