@@ -59,7 +59,9 @@ std::vector<std::byte> handle_message(const Handle& handle) {
   const auto type = std::as_bytes(std::span(handle.type()));
   if (type.empty()) throw ValueError("a handle of nothing cannot be sent");
   const std::vector<std::byte> ticket = share(handle.descriptors());
-  std::vector<std::byte> message{static_cast<std::byte>(type.size())};
+  std::vector<std::byte> message;
+  message.reserve(1 + type.size() + ticket.size() + handle.detail().size());
+  message.push_back(static_cast<std::byte>(type.size()));
   message.insert(message.end(), type.begin(), type.end());
   message.insert(message.end(), ticket.begin(), ticket.end());
   message.insert(message.end(), handle.detail().begin(), handle.detail().end());
