@@ -25,65 +25,15 @@
 #include "impl/os/presence.h"
 #include "impl/queue/backend.h"
 #include "impl/queue/item_bounds.h"
+#include "impl/queue/participants.h"
 #include "impl/sync/event_count.h"
 #include "impl/sync/spinning.h"
 
 namespace ipc {
 namespace {
 
-constexpr std::size_t kApart = 128;  // neighbouring lines are fetched in pairs
+constexpr std::size_t kApart = Participants::kApart;
 constexpr std::size_t kLine = 64;
-
-// Who uses the queue, by numbers. In shared memory.
-class Participants {
- public:
-  static constexpr std::uint32_t kMost = 256;
-
-  // Takes a number that nobody has. Throws std::system_error.
-  std::uint32_t join(Presence::Stay& stay) {
-    for (std::uint32_t number = 0; number < kMost; ++number) {
-      if (!entries_[number].presence.is_taken() && stay.enter(entries_[number].presence)) {
-        std::uint32_t used = used_.load(std::memory_order_relaxed);
-        while (used <= number &&
-               !used_.compare_exchange_weak(used, number + 1, std::memory_order_relaxed)) {
-        }
-        return number;
-      }
-    }
-    throw std::system_error(EUSERS, std::generic_category(),
-                            "to join a queue: it takes a thread in each process, for at most " +
-                                std::to_string(kMost) + " processes");
-  }
-
-  bool is_there(std::uint64_t number) const {
-    return number < kMost && entries_[number].presence.is_taken();
-  }
-
-  // Tells on which CPU this one waits. Whether another that is there runs on another CPU, and there
-  // are CPUs for all: else spinning only keeps one from the CPU.
-  bool may_spin(std::uint32_t number) {
-    const int here = sched_getcpu();
-    entries_[number].cpu.store(here, std::memory_order_relaxed);
-    static const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    const std::uint32_t used = used_.load(std::memory_order_relaxed);
-    bool apart = false;
-    long there = 0;
-    for (std::uint32_t other = 0; other < used; ++other) {
-      if (!entries_[other].presence.is_taken()) continue;
-      ++there;
-      apart = apart || entries_[other].cpu.load(std::memory_order_relaxed) != here;
-    }
-    return apart && there <= cpus;
-  }
-
- private:
-  struct alignas(kApart) Entry {
-    Presence presence;
-    std::atomic<int> cpu{-1};
-  };
-  Entry entries_[kMost];
-  std::atomic<std::uint32_t> used_{0};  // numbers below this one
-};
 
 // A slot's word: for which place in the order of all items it is, what is done with it, by whom.
 struct Word {
@@ -112,6 +62,8 @@ class ShmLockfree {
     explicit End(ShmLockfree& queue) : queue_(queue), number_(queue.join(stay_)) {}
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
+      // One that only sends may never wait, and so never tell.
+      if (sends_++ % kSendsPerTelling == 0) queue_.participants_->tell_cpu(number_);
       if (message.size() > queue_.bounds_.message_bytes) return Status::too_big;
       return until(
           queue_.state_->room_came, [&] { return queue_.try_send(message, number_); }, deadline);
@@ -148,10 +100,12 @@ class ShmLockfree {
       return status;
     }
     static constexpr std::uint32_t kLooksPerCheck = 64;
+    static constexpr std::uint32_t kSendsPerTelling = 256;
 
     ShmLockfree& queue_;
     Presence::Stay stay_;
     const std::uint32_t number_;
+    std::uint32_t sends_ = 0;
     SpinBudget budget_;
   };
 

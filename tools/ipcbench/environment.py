@@ -158,11 +158,13 @@ def build(root: Path, build_dir: Path) -> dict[str, Any]:
 
 
 def git_state(root: Path) -> tuple[str | None, bool | None]:
-    """(commit, whether files differ from it); None where git, the repository or the commit is missing."""
+    """(commit, whether files that are built, run or read differ from it: results may); None where git, the repository or the
+    commit is missing."""
     commit = _first_line(["git", "-C", str(root), "rev-parse", "--verify", "-q", "HEAD"])
     if commit is None:
         return None, None
-    return commit, bool(_first_line(["git", "-C", str(root), "status", "--porcelain"]))
+    status = ["git", "-C", str(root), "status", "--porcelain", "--", ".", ":!results"]
+    return commit, bool(_first_line(status))
 
 
 def _first_line(argv: list[str]) -> str | None:

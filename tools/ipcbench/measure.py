@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,8 @@ BATCH_LIMIT = 10
 CALIBRATION_LIMIT = 40.0
 PROBES = 5  # launches of each program that measure what a launch costs by itself
 PROBE_MESSAGES = 10
+DOUBTFUL = 3.0  # times the median of a comparison, from which on a calibration is repeated ...
+ASKED_AGAIN = 2  # ... so many times
 GIVE_UP = 3  # failures of a series after which it is not launched again
 
 
@@ -53,40 +56,52 @@ def calibrate(
     entries: Sequence[Listed],
     programs: Mapping[str, Path],
     profile: Profile,
+    seed: int,
     stop: Stop,
     console: Console,
 ) -> Calibrated:
-    """One short launch of each series, in which the program finds its own message count, and a few of each program
-    with hardly a message, which show what a launch costs by itself. Ends early after a signal."""
+    """Short launches of each series, in which the program finds its own message count, and a few of each program
+    with hardly a message, which show what a launch costs by itself. Ends early after a signal.
+
+    In random order, so that what disturbs the machine for minutes hits some series of each comparison and not all; those
+    that then look too slow are asked again, and the fastest answer counts: nothing makes a transport too fast.
+    """
     per_message: dict[str, float] = {}
-    failures, context = {}, {}
+    failures: dict[str, Result] = {}
+    context: dict[str, Any] = {}
     quick = [entry for entry in entries if entry.metric != "cost"]
     probes = [entry for program in programs for entry in _spread(quick, program)]
-    launches = [(entry, None) for entry in entries] + [(entry, PROBE_MESSAGES) for entry in probes]
     bare: dict[str, list[float]] = {program: [] for program in programs}
-    with Steps(console, "calibrating", [calibration_seconds(e) for e, _ in launches]) as steps:
-        for entry, messages in launches:
-            if stop.signum is not None:
-                break
-            name = entry.series.name
-            limits = (BATCH_LIMIT, CALIBRATION_LIMIT)
-            launch = Launch(programs[entry.program], name, messages, 1, profile.capacity, *limits)
-            begin = time.monotonic()
-            result = process_run(launch, stop)
-            seconds = (
-                time.monotonic() - begin
-            )  # with what starting and reading the program takes us
-            if stop.signum is not None:
-                break
-            if result.columns["status"] != "ok":
-                failures.setdefault(name, result)
-                steps.say(f"failed: {name}: {result.columns['reason']}")
-            elif messages is None:
-                context = context or result.context
-                per_message[name] = result.columns["real_time_ns"]
-            else:
-                bare[entry.program].append(seconds)
-            steps.step()
+
+    def ask(what: str, launches: Sequence[tuple[Listed, int | None]]) -> None:
+        with Steps(console, what, [calibration_seconds(e) for e, _ in launches]) as steps:
+            for entry, messages in launches:
+                if stop.signum is not None:
+                    return
+                name, program = entry.series.name, programs[entry.program]
+                limits = (BATCH_LIMIT, CALIBRATION_LIMIT)
+                begin = time.monotonic()
+                result = process_run(
+                    Launch(program, name, messages, 1, profile.capacity, *limits), stop
+                )
+                if stop.signum is not None:
+                    return
+                if result.columns["status"] != "ok":
+                    failures.setdefault(name, result)
+                    steps.say(f"failed: {name}: {result.columns['reason']}")
+                elif messages is None:
+                    context.update({} if context else result.context)
+                    ns = result.columns["real_time_ns"]
+                    per_message[name] = min(ns, per_message.get(name, ns))
+                else:  # with what starting and reading the program takes us
+                    bare[entry.program].append(time.monotonic() - begin)
+                steps.step()
+
+    order = random.Random(seed).sample(list(entries), len(entries))
+    ask("calibrating", [(e, None) for e in order] + [(e, PROBE_MESSAGES) for e in probes])
+    for _ in range(ASKED_AGAIN):
+        doubtful = {e.series.name for e in too_slow(entries, per_message)} - failures.keys()
+        ask("calibrating again", [(e, None) for e in order if e.series.name in doubtful])
     overhead = {program: median(took or [CALIBRATION_SECONDS]) for program, took in bare.items()}
     programs_of = {entry.series.name: entry.program for entry in entries}
     costs = {
@@ -95,6 +110,41 @@ def calibrate(
         if n not in failures
     }
     return Calibrated(costs, failures, context)
+
+
+def too_slow(entries: Sequence[Listed], ns_per_message: Mapping[str, float]) -> list[Listed]:
+    """Those that took many times as long as the others that are compared and wait alike: slow ones, and disturbed ones."""
+    groups: dict[Any, list[Listed]] = {}
+    for entry in entries:
+        if entry.series.name in ns_per_message:
+            group = (entry.wait_class, *comparison_group(entry))
+            groups.setdefault(group, []).append(entry)
+    return [
+        entry
+        for group in groups.values()
+        for entry in group
+        if ns_per_message[entry.series.name]
+        > DOUBTFUL * median(ns_per_message[other.series.name] for other in group)
+    ]
+
+
+def calibration_noise(plan: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A warning when series were calibrated far too slow: their process runs are shorter than planned, and noisier."""
+    took: dict[str, list[float]] = {}
+    for row in runs:
+        if row["status"] == "ok" and row["real_time_ns"]:
+            took.setdefault(row["series"], []).append(row["real_time_ns"])
+    short = [
+        name
+        for name, times in sorted(took.items())
+        if median(times) * DOUBTFUL < plan["series"][name]["ns_per_message"]
+    ]
+    if not short:
+        return []
+    return [
+        f"{len(short)} of {len(took)} series took under a third of the time that they were calibrated at, so their "
+        f"process runs are short: {', '.join(short[:3])}{', ...' if len(short) > 3 else ''}"
+    ]
 
 
 def calibration_seconds(entry: Listed) -> float:

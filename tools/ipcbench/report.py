@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from . import claims, environment, gbench, plots, summary, tables
+from . import claims, environment, gbench, measure, plots, summary, tables
 from .rundir import RunDir
 
 SHOWN_FAILURES = 10
@@ -22,7 +22,7 @@ def finish(rundir: RunDir, plan: dict[str, Any], complete: bool) -> None:
     facts = rundir.environment()
     facts["end"] = environment.utc_now()
     facts["noise"] = environment.start_noise(facts) + environment.load_noise(facts)
-    facts["noise"] += summary.noise(runs, rows)
+    facts["noise"] += measure.calibration_noise(plan, runs) + summary.noise(runs, rows)
     rundir.write_environment(facts)
     gbench.write_benchmark(rundir)
     claims.write(rundir)

@@ -85,7 +85,7 @@ def start(
     facts = environment.capture(ROOT, BUILD)
     for warning in environment.start_noise(facts):
         console.print(f"warning: {warning}", markup=False, style="yellow", soft_wrap=True)
-    calibrated = measure.calibrate(runnable, catalogue.programs, profile, stop, console)
+    calibrated = measure.calibrate(runnable, catalogue.programs, profile, seed, stop, console)
     if stop.signum is not None:
         raise Interrupted
     plan = measure.make_plan(runnable, aa, calibrated, profile, blocks, seed)
