@@ -50,6 +50,7 @@ TEST(ExampleProcesses, TalkThroughAPipe) {
               UnorderedElementsAre("child sends", "child has sent", "接受到数据==> k"));
   EXPECT_THAT(lines_of("pipe_both_ways"),
               ElementsAre("[1, 2, 3]", "['a', None, 4.5]", "from parent: 范冰冰"));
+  EXPECT_THAT(lines_of("pipe_sent_end"), ElementsAre("hello amy", "exit code 0"));
   EXPECT_THAT(lines_of("pipe_roles"),
               ElementsAre("parent con1 sends: hello", "parent con2 sends: hello",
                           "parent con1 receives: hello", "parent con2 receives: hello",

@@ -17,8 +17,9 @@
 // pool is made: what a task uses beside its arguments must have been there before. They are
 // daemons, and cannot start processes. Tasks begin in the order in which they were given.
 //
-// Who may call: any thread of the process that made the pool. Callbacks run in a thread of the pool
-// and must not wait for one of its results, nor destroy it.
+// Who may call: any thread of the process that made the pool, which writes small tasks to the
+// worker itself: a program that handles SIGPIPE may see it there. Callbacks run in a thread of the
+// pool and must not wait for one of its results, nor destroy it.
 //
 // Ends: a task that throws gives its TaskError to who asks for the result. A worker that is killed,
 // or that leaves in the middle of a task, costs that task, whose result is WorkerDied, and another

@@ -2,13 +2,15 @@
 // What a Pool is without the types of its tasks: its workers, and the thread that feeds them.
 //
 // That thread forks the workers, gives each a task when it has none, takes what comes of it, and
-// notices the end of a worker by its pidfd. Each worker has a socket of its own and at most one
+// notices the end of a worker by its pidfd. Who submits a small task while a worker has none gives
+// it himself, which saves waking the thread. Each worker has a socket of its own and at most one
 // task in hand, so that a kill costs that task and no other, and two never wait for each other with
 // full sockets.
 #pragma once
 
 #include <signal.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -66,12 +68,16 @@ class PoolCore {
     Worker(Process started, Connection end)
         : process(std::move(started)), connection(std::move(end)) {}
 
-    Process process;
-    Connection connection;
-    std::optional<Job> job = {};
+    Process process;        // the thread's
+    Connection connection;  // the thread receives; who has set is_being_given sends
+
+    // Under the mutex.
+    std::optional<Done> in_hand = {};
     int tasks = 0;
+    bool is_being_given = false;
     bool is_ready = false;  // its initializer has run
     bool is_leaving = false;
+    bool is_broken = false;  // to be killed
   };
 
   void serve();
@@ -80,7 +86,9 @@ class PoolCore {
   void start_worker();
   void work(Connection& connection) const;
   void feed();
-  void give(Worker& worker, Job job);
+  Worker* idle_locked() const;
+  static void take_on_locked(Worker& worker, Done done);
+  void give(Worker& worker, Bytes task);
   void take(Worker& worker);
   void bury(std::size_t index);
   void dismiss();
@@ -97,11 +105,13 @@ class PoolCore {
   mutable std::mutex mutex_;
   State state_ = State::running;
   std::deque<Job> waiting_;
+  bool is_feeding_ = false;  // the thread gives tasks that come before those that are submitted now
   std::exception_ptr broken_;  // why no worker can be had
 
-  // The thread's own.
-  std::vector<std::unique_ptr<Worker>> workers_;
-  int started_ = 0;
+  std::condition_variable given_;                 // a worker is not being given a task any more
+  std::vector<std::unique_ptr<Worker>> workers_;  // changed by the thread alone
+
+  int started_ = 0;  // the thread's
 
   std::thread thread_;
 };

@@ -13,6 +13,7 @@
 #include <numeric>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -321,6 +322,55 @@ TEST(PoolOfProcesses, LosesNothingToAKillButTheTaskInHand) {
   EXPECT_THROW(pool.apply([]() -> int { throw Exit(3); }), WorkerDied);
   pool.close();
   pool.join();
+}
+
+// Who gives a task may meet a worker that is ending, is being replaced, or answers at once.
+TEST(PoolOfProcesses, IsGivenTasksByManyThreadsWhileItsWorkersAreKilledAndReplaced) {
+  for (const std::optional<int> most : {std::optional<int>(), std::optional<int>(3)}) {
+    Pool pool(2, {.maxtasksperchild = most});
+    std::atomic<int> answered = 0;
+    std::atomic<int> lost = 0;
+    constexpr int kThreads = 4;
+    constexpr int kCalls = 50;
+    std::atomic<int> left = kThreads * kCalls;
+    const std::string large(20'000, 'x');  // of each five: the pool's thread gives it
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
+        for (int call = 0; call < kCalls; ++call) {
+          try {
+            if (call % 5 == 0) {
+              EXPECT_EQ(pool.apply_async(joined, large, "y").get(kHang).size(), large.size() + 1);
+            } else {
+              EXPECT_EQ(pool.apply_async(square, call).get(kHang), call * call);
+            }
+            ++answered;
+          } catch (const WorkerDied&) {
+            ++lost;
+          } catch (const std::exception& error) {
+            ADD_FAILURE() << error.what();
+          }
+          --left;
+        }
+      });
+    }
+    int killed = 0;
+    while (left > 0) {
+      const AsyncResult<pid_t> victim = pool.apply_async(pid);
+      victim.wait(kHang);
+      if (victim.ready() && victim.successful()) {
+        ++killed;
+        kill(victim.get(), SIGKILL);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_LE(lost.load(), killed) << "a kill costs one task";
+    EXPECT_GT(answered.load(), kThreads * kCalls / 2);
+    EXPECT_EQ(pool.apply_async(square, 3).get(kHang), 9);
+    pool.close();
+    pool.join();
+  }
 }
 
 TEST(PoolOfProcesses, ReplacesWorkersAfterTheirTasks) {

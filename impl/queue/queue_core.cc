@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
+#include <thread>
 #include <vector>
 
 #include "impl/os/futex.h"
@@ -31,13 +33,23 @@ class OpenQueues {
     std::erase(queues_, local);
   }
   void flush() {
-    std::lock_guard hold(mutex_);
-    for (Local* local : queues_) {
-      if (!local->cancelled) local->endpoint->flush(Deadline::never());
+    while (!flush_for(std::chrono::milliseconds(200))) {
+      // Another thread may have to begin with a queue before it can take what is waited for.
+      // (Behind a broker, one that waits inside a get of the same queue holds this up all the
+      // same.)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
 
  private:
+  bool flush_for(std::chrono::nanoseconds time) {
+    const std::lock_guard hold(mutex_);
+    const Deadline deadline = Deadline::after(time);
+    return std::all_of(queues_.begin(), queues_.end(), [deadline](Local* local) {
+      return local->cancelled || local->endpoint->flush(deadline) != Status::timed_out;
+    });
+  }
+
   std::mutex mutex_;
   std::vector<Local*> queues_;
 };

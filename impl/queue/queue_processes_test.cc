@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <string>
@@ -323,6 +324,20 @@ TEST(DefaultQueueProcesses, DoNotWaitForTheirItemsOnceThatIsCancelled) {
   });
   EXPECT_EQ(end_of(*child), 0);
   EXPECT_EQ(queue.qsize(), 1u);  // lost, and its slot stays taken
+}
+
+TEST(DefaultQueueProcesses, MayBeginWithAQueueWhileTheirItemsAreWaitedFor) {
+  Queue<std::string> queue;
+  Running child([&queue] {
+    static SimpleQueue<int> late;  // a thread may use it after this function
+    queue.put(std::string(kLarge, 'x'));
+    std::thread([&queue] {
+      std::this_thread::sleep_for(std::chrono::duration<double>(kBrief));  // it is waited for now
+      late.put(1);
+      queue.get();
+    }).detach();
+  });
+  EXPECT_EQ(end_of(*child), 0);
 }
 
 TEST(DefaultQueueProcesses, MayMakeQueuesOfTheirOwn) {

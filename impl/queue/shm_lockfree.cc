@@ -7,18 +7,12 @@
 // Source: the bounded queue of D. Vyukov, with the claim on the slot. Limit: every item takes the
 // room of the longest message, which is fixed when the queue is made; a stopped process delays what
 // comes behind its message; at most 256 processes.
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
-#include <string>
-#include <system_error>
 
 #include "impl/driver/untimed.h"
 #include "impl/os/mapping.h"
@@ -62,13 +56,13 @@ class ShmLockfree {
     explicit End(ShmLockfree& queue) : queue_(queue), number_(queue.join(stay_)) {}
 
     Status send_until(std::span<const std::byte> message, Deadline deadline) {
-      // One that only sends may never wait, and so never tell.
-      if (sends_++ % kSendsPerTelling == 0) queue_.participants_->tell_cpu(number_);
+      tell_cpu();
       if (message.size() > queue_.bounds_.message_bytes) return Status::too_big;
       return until(
           queue_.state_->room_came, [&] { return queue_.try_send(message, number_); }, deadline);
     }
     Status receive_until(Buffer& message, Deadline deadline) {
+      tell_cpu();
       // Before anything is taken, as it may throw.
       const std::size_t most = queue_.bounds_.message_bytes;
       if (message.capacity() < most) message.resize(most);
@@ -82,6 +76,13 @@ class ShmLockfree {
     }
 
    private:
+    // Now and then: one that never waits would never tell.
+    void tell_cpu() {
+      const std::uint32_t call = calls_.load(std::memory_order_relaxed) + 1;
+      calls_.store(call, std::memory_order_relaxed);  // another thread's may be lost
+      if (call % kCallsPerTelling == 0) queue_.participants_->tell_cpu(number_);
+    }
+
     // Tries until it says something else than timed_out. What it waits for is notified by `event`.
     template <class Try>
     Status until(EventCount& event, const Try& attempt, Deadline deadline) {
@@ -100,12 +101,12 @@ class ShmLockfree {
       return status;
     }
     static constexpr std::uint32_t kLooksPerCheck = 64;
-    static constexpr std::uint32_t kSendsPerTelling = 256;
+    static constexpr std::uint32_t kCallsPerTelling = 256;
 
     ShmLockfree& queue_;
     Presence::Stay stay_;
     const std::uint32_t number_;
-    std::uint32_t sends_ = 0;
+    std::atomic<std::uint32_t> calls_ = 0;
     SpinBudget budget_;
   };
 

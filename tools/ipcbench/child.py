@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-GRACE_SECONDS = 3
+GRACE_SECONDS = 6  # twice what ZeroMQ and nng may take to end
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Claims judged on run folders whose answer is known. Longer than most: one case for each kind of answer."""
 
+import math
 import re
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from ipcbench import claims
 from ipcbench.claim_data import CLAIMS, ClaimError, load_claims
 from ipcbench.run_fixture import around, make_run
+from ipcbench.stats import blocks_needed
 from ipcbench.verdict_page import pattern
 from ipcbench.verdict_text import sentence, turning
 
@@ -89,6 +91,14 @@ def test_an_interval_over_the_margin_is_undecided_with_the_blocks_to_go(tmp_path
     assert cell.ratio.low < 1.05 < cell.ratio.high
     assert 1 <= cell.more < 1000
     assert f"about {cell.more} more blocks would decide" in sentence(verdict)
+
+
+def test_an_estimate_of_blocks_that_these_have_refuted_is_not_given(tmp_path):
+    ratios = [1.3, 0.9, 1.31, 1.29, 1.3, 0.9, 1.32, 1.28, 1.3, 0.9, 1.31, 1.29]  # two states
+    values = {rtt("pipe", PIPE): 12 * [1e4], rtt("queue", QUEUE): [1e4 * r for r in ratios]}
+    (cell,) = only(judge(tmp_path, values)).cells
+    assert (cell.verdict, cell.ratio.n) == ("undecided", 12)
+    assert blocks_needed([math.log(r) for r in ratios], 1.05) <= 12 and cell.more == 4
 
 
 def test_undecided_cells_keep_a_claim_from_holding(tmp_path):

@@ -14,11 +14,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from .rundir import SCHEMA, RunDir, RunDirError, load
 from .series import parse
 from .summary import headline_column
+
+UNLIKE = 1.5  # times as many messages in a batch are not alike
 
 
 class Incomparable(Exception):
@@ -29,13 +32,14 @@ class Incomparable(Exception):
 class Source:
     """One run folder or benchmark.json. What it does not say is None; `hardware` is what is known without `machine`.
 
-    `values`: the headline of each ok process run, by series. `lost`: why a series has none. `conditions` are facts that
-    should be alike on both sides, by name.
+    `values`: the headline of each ok process run, by series; `messages`: those in a batch of each. `lost`: why a series
+    has none. `conditions` are facts that should be alike on both sides, by name.
     """
 
     path: Path
     values: dict[str, list[float]]
     lost: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, list[float]] = field(default_factory=dict)
     machine: str | None = None
     hardware: str | None = None
     build_type: str | None = None
@@ -94,6 +98,7 @@ def check(base: Side, new: Side, any_machine: bool = False, any_build: bool = Fa
         known = {where: source.conditions.get(name) for where, source in sources.items()}
         if difference := _difference(known):
             warnings.append(f"the {name} differs: {difference}")
+    warnings += _batches(base, new)
     said: dict[str, list[str]] = {}
     for where, source in sources.items():
         for text in source.warnings:
@@ -136,6 +141,31 @@ def _builds(sources: Mapping[str, Source], allowed: bool) -> list[str]:
     return []
 
 
+def _batches(base: Side, new: Side) -> list[str]:
+    """A warning where one side's batches are much longer: each run calibrates for itself, and a short batch is a cold one."""
+    sides = [_messages(side) for side in (base, new)]
+    apart = []
+    for name in sides[0].keys() & sides[1].keys():
+        few, many = sorted(side[name] for side in sides)
+        if many > UNLIKE * few:
+            apart.append(name)
+    if not apart:
+        return []
+    return [
+        f"{len(apart)} of {len(sides[0].keys() & sides[1].keys())} series had over {UNLIKE:g} times as many messages in a batch on "
+        f"one side, which may change a time by itself: {_list(sorted(apart))}"
+    ]
+
+
+def _messages(side: Side) -> dict[str, float]:
+    """The median number of messages in a batch, by series, where it is known."""
+    counts: dict[str, list[float]] = {}
+    for source in side.sources:
+        for name, numbers in source.messages.items():
+            counts.setdefault(name, []).extend(numbers)
+    return {name: median(numbers) for name, numbers in counts.items()}
+
+
 def _difference(facts: Mapping[str, Any]) -> str:
     """'a in BASE x; b in NEW y' when not all facts that are known are equal, else ''."""
     first: dict[Any, str] = {}
@@ -170,6 +200,9 @@ def _from_folder(run: RunDir) -> Source:
         path=run.path,
         values=_values(run.path, headlines),
         lost=lost,
+        messages=_values(
+            run.path, ((r["series"], r["messages"]) for r in rows if r["status"] == "ok")
+        ),
         machine=machine.get("machine8") or plan.get("machine8"),
         hardware=_hardware(plan.get("context") or {}),
         build_type=_word(build.get("build_type")),
@@ -207,6 +240,7 @@ def _from_json(path: Path) -> Source:
     return Source(
         path=path,
         values=_values(path, headlines),
+        messages=_values(path, ((row["name"], row.get("messages")) for row in rows)),
         machine=_word(context.get("ipcbench_machine")),
         hardware=_hardware(context),
         build_type=build,
@@ -229,13 +263,13 @@ def _counter(path: Path, series: str, row: Mapping[str, Any]) -> str:
 
 
 def _values(path: Path, headlines: Iterable[tuple[str, Any]]) -> dict[str, list[float]]:
-    """The known headlines by series. Raises RunDirError for one that is no time or rate."""
+    """The known ones of these numbers by series. Raises RunDirError for one that is no time, rate or count."""
     out: dict[str, list[float]] = {}
     for name, value in headlines:
         if value is None:
             continue
         if not isinstance(value, (int, float)) or not (value > 0 and math.isfinite(value)):
-            raise RunDirError(f"{path}: {name}: its headline is {value!r}, not a positive number")
+            raise RunDirError(f"{path}: {name}: {value!r} is not a positive number")
         out.setdefault(name, []).append(float(value))
     return out
 

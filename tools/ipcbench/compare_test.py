@@ -295,6 +295,24 @@ def test_a_partial_run_and_other_conditions_are_warnings(tmp_path):
     ]
 
 
+def test_batches_of_another_length_are_a_warning(tmp_path):
+    for name, messages in (("a", 1000), ("b", 1400), ("c", 2000)):
+        made = make(tmp_path / name, len(name))
+        table = (made.path / "runs.csv").read_text()
+        (made.path / "runs.csv").write_text(
+            "\n".join(
+                line.replace(",1000,5,", f",{messages},5,") if FIRST in line else line
+                for line in table.splitlines()
+            )
+            + "\n"
+        )
+    base, near, far = (load_side(tmp_path / name) for name in "abc")
+    assert check(base, near) == []
+    (warning,) = check(base, far)
+    assert warning.startswith(f"1 of {len(SERIES)} series had over 1.5 times") and FIRST in warning
+    assert check(far, base) == [warning]
+
+
 @pytest.mark.parametrize(
     "content, complaint",
     [

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, median_low
 from typing import Any
 
 from rich.console import Console
@@ -35,6 +35,7 @@ CALIBRATION_SECONDS = 0.2  # what a calibrating launch takes, before any is know
 SILENT_SECONDS = 4.5  # ... of a question about waiting
 AROUND_SECONDS = 0.03  # what the tools take around a launch: to start it, to keep its numbers
 BATCH_LIMIT = 10
+LAUNCH_LIMIT = 10.0  # what a launch may take beside its batches
 CALIBRATION_LIMIT = 40.0
 PROBES = 5  # launches of each program that measure what a launch costs by itself
 PROBE_MESSAGES = 10
@@ -87,7 +88,8 @@ def calibrate(
                 if stop.signum is not None:
                     return
                 if result.columns["status"] != "ok":
-                    failures.setdefault(name, result)
+                    if name not in per_message:  # else it can be measured, and is not wanted again
+                        failures[name] = result
                     steps.say(f"failed: {name}: {result.columns['reason']}")
                 elif messages is None:
                     context.update({} if context else result.context)
@@ -99,21 +101,20 @@ def calibrate(
 
     order = random.Random(seed).sample(list(entries), len(entries))
     ask("calibrating", [(e, None) for e in order] + [(e, PROBE_MESSAGES) for e in probes])
-    for _ in range(ASKED_AGAIN):
-        doubtful = {e.series.name for e in too_slow(entries, per_message)} - failures.keys()
+    for _ in range(ASKED_AGAIN if profile.verdict else 0):
+        doubtful = {entry.series.name for entry in too_slow(entries, per_message)}
+        if not doubtful:
+            break
         ask("calibrating again", [(e, None) for e in order if e.series.name in doubtful])
     overhead = {program: median(took or [CALIBRATION_SECONDS]) for program, took in bare.items()}
     programs_of = {entry.series.name: entry.program for entry in entries}
-    costs = {
-        n: Calibration(ns, overhead[programs_of[n]])
-        for n, ns in per_message.items()
-        if n not in failures
-    }
+    costs = {n: Calibration(ns, overhead[programs_of[n]]) for n, ns in per_message.items()}
     return Calibrated(costs, failures, context)
 
 
 def too_slow(entries: Sequence[Listed], ns_per_message: Mapping[str, float]) -> list[Listed]:
-    """Those that took many times as long as the others that are compared and wait alike: slow ones, and disturbed ones."""
+    """Those that took many times as long as the others that are compared and wait alike, slow ones and disturbed ones; and
+    those that nothing is compared with."""
     groups: dict[Any, list[Listed]] = {}
     for entry in entries:
         if entry.series.name in ns_per_message:
@@ -123,8 +124,9 @@ def too_slow(entries: Sequence[Listed], ns_per_message: Mapping[str, float]) -> 
         entry
         for group in groups.values()
         for entry in group
-        if ns_per_message[entry.series.name]
-        > DOUBTFUL * median(ns_per_message[other.series.name] for other in group)
+        if len(group) == 1
+        or ns_per_message[entry.series.name]
+        > DOUBTFUL * median_low(ns_per_message[other.series.name] for other in group)
     ]
 
 
@@ -275,9 +277,11 @@ def measure(
                         f"failed: {item.series}, block {item.block}: {result.columns['reason']}"
                     )
             where = {"side": item.side, "block": item.block, "position": item.position, "utc": utc}
-            rundir.append_run({**head(plan["run"], item.series), **where, **result.columns})
             key = {"series": item.series, "block": item.block}
-            rundir.append_histogram({**key, **row} for row in result.histogram)
+            rundir.append_measured(
+                {**head(plan["run"], item.series), **where, **result.columns},
+                [{**key, **row} for row in result.histogram],
+            )
             steps.step(f"block {item.block + 1} of {plan['blocks']}")
 
 
@@ -327,5 +331,5 @@ def _launch(
         plan["batches"],
         plan["capacity"],
         batch_limit,
-        10 + batch_limit + 10 * expected,
+        LAUNCH_LIMIT + batch_limit + 10 * expected,
     )

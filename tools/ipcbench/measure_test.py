@@ -31,6 +31,15 @@ def test_too_slow_is_what_takes_many_times_as_long_as_others_that_are_compared_a
     assert measure.too_slow(everything + elsewhere, ns) == [block[2], spin[1]]  # not known yet
 
 
+def test_of_two_the_much_slower_is_too_slow_and_one_alone_is_always_asked_again():
+    two = [latency(name, "adaptive") for name in "ab"]
+    ns = {two[0].series.name: 1000.0, two[1].series.name: 2500.0}
+    assert measure.too_slow(two, ns) == []
+    ns[two[1].series.name] = 3500.0
+    assert measure.too_slow(two, ns) == [two[1]]
+    assert measure.too_slow(two[:1], ns) == two[:1]
+
+
 def test_a_disturbed_calibration_is_repeated_and_the_fastest_answer_counts(
     tmp_path, cpython_program
 ):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipcbench import run
+from ipcbench.plan import load_profiles
 
 RUN = Path(__file__).resolve().parent.parent / "run"
 
@@ -69,6 +70,11 @@ def test_help_and_wrong_options_need_nothing_installed(tmp_path):
     for wrong in (["--frobnicate"], ["extra"], ["--blocks"]):
         refused = shell(*wrong, cwd=tmp_path)
         assert refused.returncode == 2 and wrong[0] in refused.stderr
+
+
+def test_help_names_every_profile():
+    named = re.findall(r"^ {26}([a-z]+) ", shell("--help").stdout, re.MULTILINE)
+    assert sorted(named) == sorted(load_profiles())
 
 
 def test_the_shell_part_and_the_python_part_know_the_same_options():

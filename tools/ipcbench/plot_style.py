@@ -6,6 +6,7 @@ Lengths are inches, text sizes points.
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,6 +45,19 @@ COUNTERPART = {
     ("pipe", "cpython_pipe_oneway"): ("pipe", "os_pipe"),
     ("queue", "cpython_queue"): ("queue", "pipe_feeder"),
     ("queue", "cpython_simple_queue"): ("queue", "pipe_locked"),
+}
+
+WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
+# Those that are drawn most have the same look in the figures of all runs: their places in the palette.
+USUAL = {
+    "pipe": (
+        *("os_pipe", "unix_stream", "shm_ring", "shm_ring_spin"),
+        *("shm_ring_block", "boost_spsc", "posix_mq", "eventfd_shm"),
+    ),
+    "queue": (
+        *("pipe_locked", "pipe_feeder", "shm_lockfree", "shm_lockfree_spin"),
+        *("shm_robust", "shm_feeder", "boost_mq", "sem_ring"),
+    ),
 }
 
 POINTS = (
@@ -116,14 +130,17 @@ def looks(backends: Iterable[Backend], first: Iterable[Backend] = ()) -> dict[Ba
     """
     wanted, first = sorted(set(backends)), set(first)
     own = {COUNTERPART.get(b, b) for b in wanted if b[1] != CONTROL}
-    own = sorted(own, key=lambda b: (b[0], b not in first, b))
-    members: dict[str, int] = {}
     table: dict[Backend, Look] = {}
-    for index, backend in enumerate(own):
-        colours = PALETTE.get(backend[0], COLD + WARM)
-        nth = members[backend[0]] = members.get(backend[0], -1) + 1
-        marker = MARKERS[index % len(MARKERS)]
-        table[backend] = Look(colours[nth % len(colours)], marker, is_cpython(backend))
+    for family in {backend[0] for backend in own}:
+        members = sorted((b for b in own if b[0] == family), key=lambda b: (b not in first, b))
+        for backend, place in _places(family, members).items():
+            colours = PALETTE.get(family, COLD + WARM)
+            turn = place // len(
+                MARKERS
+            )  # else colour and marker would both be back where they began
+            shift = len(COLD) if family == "queue" else 0
+            marker = MARKERS[(place + turn + shift) % len(MARKERS)]
+            table[backend] = Look(colours[place % len(colours)], marker, is_cpython(backend))
     for backend in wanted:
         if backend[1] == CONTROL:
             table[backend] = Look(GREY, CONTROL_MARKERS.get(backend[0], "1"), control=True)
@@ -131,6 +148,15 @@ def looks(backends: Iterable[Backend], first: Iterable[Backend] = ()) -> dict[Ba
             like = table[COUNTERPART[backend]]
             table[backend] = Look(like.colour, like.marker, hollow=True)
     return {backend: table[backend] for backend in wanted}
+
+
+def _places(family: str, members: Sequence[Backend]) -> dict[Backend, int]:
+    """The place in the palette of each: its own of USUAL, the others the free ones in their order."""
+    usual = USUAL.get(family, ())
+    places = {b: usual.index(b[1]) for b in members if b[1] in usual}
+    free = (place for place in itertools.count() if place not in set(places.values()))
+    others = [b for b in members if b[1] not in usual]
+    return places | dict(zip(others, free))
 
 
 def names(backends: Iterable[Backend]) -> dict[Backend, str]:
@@ -256,8 +282,9 @@ class Sheet:
         caption_top = 0.155 * len(lines) + 0.2
         legend_top = caption_top + 0.17 * (1 + entries)
         panels_bottom = legend_top + (0.5 if ranking else 0.75)
+        row_gap = ROW_GAP + (0.15 if ranking else 0.0)  # for the numbers of a row's own axis
         left, right, gap = (1.5, 1.2, 2.75) if ranking else (0.9, 0.15, 0.2 if share_y else 0.75)
-        height = panels_bottom + sum(heights) + ROW_GAP * (len(heights) - 1) + 0.75
+        height = panels_bottom + sum(heights) + row_gap * (len(heights) - 1) + 0.75
         self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         at = lambda x, y: (x / width, y / height)  # noqa: E731
         self.figure.text(*at(MARGIN, height - 0.12), title, size=12, weight="bold", va="top")
@@ -266,9 +293,9 @@ class Sheet:
         self._legend(legend, at, legend_top)
         across = (width - left - right - gap * (columns - 1)) / columns
         self.panels: list[list[Axes]] = []
-        y = height - 0.75 + ROW_GAP
+        y = height - 0.75 + row_gap
         for panel_height in heights:
-            y -= panel_height + ROW_GAP
+            y -= panel_height + row_gap
             row: list[Axes] = []
             for column in range(columns):
                 box = (*at(left + column * (across + gap), y), *at(across, panel_height))

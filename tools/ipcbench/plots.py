@@ -29,11 +29,10 @@ from .plot_data import (
     quantiles,
     read,
 )
-from .plots_shared import shared_locks
+from .plots_shared import array_handoff, processes, shared_locks
 from .rundir import RunDir, RunDirError
 from .series import PLACEMENTS, parse
 
-WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 ASIDE = 1.12  # factor between the marks of neighbouring lines of a figure against percentiles
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
@@ -50,7 +49,7 @@ def sheet_of(
     places = list(dict.fromkeys(place for _, place in groups))
     columns = len(places)
     if columns == 1:
-        title += f", {places[0]} ({WHERE[places[0]]})"
+        title += f", {places[0]} ({style.WHERE[places[0]]})"
     rows = len(groups) // columns if columns > 1 else 1
     backends = {p.backend for p in points}
     legend = style.backend_groups(data.looks, backends & data.shown)
@@ -67,7 +66,9 @@ def sheet_of(
     )
     flat = [ax for row in sheet.panels for ax in row]
     for ax, ((kind, place), members) in zip(flat, groups.items()):
-        ax.set_title(kind if columns == 1 else f"{kind}, {place} ({WHERE[place]})", loc="left")
+        ax.set_title(
+            kind if columns == 1 else f"{kind}, {place} ({style.WHERE[place]})", loc="left"
+        )
         ax.set_yscale("log")
         if not members:
             style.absent(ax)
@@ -232,7 +233,7 @@ def ranking(data: Data, metric: str, title: str) -> style.Sheet:
         [0.19 * rows + 0.1 for rows in heights],
         len(places),
         f"{style.POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput)."
-        " Those called _spin never sleep. Blue: pipes; red: queues; hollow: CPython's own."
+        " Those called _spin never sleep. Blue: pipes; orange: queues; hollow: CPython's own."
         f"\n{data.conditions}",
         ranking=True,
         width=style.WIDTH * max(1.0, len(places) / 2),
@@ -241,7 +242,7 @@ def ranking(data: Data, metric: str, title: str) -> style.Sheet:
     for row, rows, panels in zip(lists, heights, sheet.panels):
         payload = next(p.payload for members in row for p in members)
         for place, members, ax in zip(places, row, panels):
-            ax.set_title(f"{payload}, {place} ({WHERE[place]})", loc="left")
+            ax.set_title(f"{payload}, {place} ({style.WHERE[place]})", loc="left")
             ax.set_xscale("log")
             ax.set_ylim(rows - 0.4, -0.6)
             draw_ranking(ax, data, members)
@@ -335,7 +336,10 @@ def throughput_by_peers(data: Data) -> style.Sheet:
     return sheet
 
 
-FIGURES = (latency_by_size, throughput_by_size, bandwidth_by_size, shared_locks)
+FIGURES = (
+    *(latency_by_size, throughput_by_size, bandwidth_by_size),
+    *(shared_locks, array_handoff, processes),
+)
 FIGURES_AT_ONE_SIZE = (
     ranking_of_round_trips,
     ranking_of_throughput,

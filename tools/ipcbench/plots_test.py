@@ -48,6 +48,8 @@ FLOORS = {
 }
 
 
+STARTS = {"fork": 450_000, "vfork": 40_000, "thread": 28_000, "cpython_process": 2_700_000}
+ARRAYS = {"anonymous+futex": 3900, "file+futex": 4000, "cpython_array_semaphore": 5600}
 LOCKS = {"anonymous+atomic": 9, "anonymous+futex": 21, "file+futex": 22, "cpython_value": 1400}
 
 
@@ -57,6 +59,14 @@ def cells():
     for name, alone in LOCKS.items():
         for crowd in ("processes:1/placement:same", "processes:2/placement:cross"):
             yield f"value_update/{name}/{crowd}", alone * (1 if "same" in crowd else 5)
+    for name, ns in STARTS.items():
+        yield f"process_start/{name}/placement:same", ns
+        yield f"process_start/{name}/bytes:{1 << 30}/placement:same", ns * 20
+    yield "pool_apply/pool/processes:1/placement:free", 200_000
+    for name, place, n in itertools.product(ARRAYS, ("same", "cross"), SIZES):
+        yield f"array_handoff/{name}/bytes:{n}/placement:{place}", ARRAYS[name] * COST[
+            place
+        ] + n / 2
     for (family, backends), place, n in itertools.product(
         {"pipe": PIPES, "queue": QUEUES}.items(), COST, SIZES
     ):
@@ -133,7 +143,8 @@ def synthesise(path: Path, blocks: int = 12, pick: str = "") -> RunDir:
 
 
 FIGURES = {
-    *("latency_by_size", "throughput_by_size", "bandwidth_by_size", "shared_locks"),
+    *("latency_by_size", "throughput_by_size", "bandwidth_by_size"),
+    *("shared_locks", "array_handoff", "processes"),
     *("ranking_of_round_trips_64B", "ranking_of_throughput_64B"),
     *("percentiles_64B", "throughput_by_peers_64B"),
 }
@@ -142,7 +153,7 @@ FIGURES = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> RunDir:
     path = tmp_path_factory.mktemp("plots") / "run"
-    made = synthesise(path, 6, r"bytes:(48|64|4096|65536)\b|floor|value_update")
+    made = synthesise(path, 6, r"bytes:(48|64|4096|65536)\b|floor|value_update|process|pool")
     summary.write(made)
     return made
 
@@ -161,6 +172,39 @@ def test_locks_are_ranked_in_each_crowd_on_one_memory(sheets):
     assert names[1] == [] == names[3]  # nobody asked
     medians = [line.get_xdata()[0] for line in panels[0].lines if line.get_marker() == "o"]
     assert medians == pytest.approx([9, 21, 1400], rel=0.1)
+
+
+def test_ways_to_start_are_ranked_by_the_time_of_one(sheets):
+    panels = [ax for row in sheets["processes"].panels for ax in row]
+    assert len(panels) == 6  # a row of two without any number is left out
+    names = [label.get_text() for label in panels[0].get_yticklabels()]
+    assert names == ["thread", "vfork", "fork", "cpython_process"]
+    medians = [line.get_xdata()[0] for line in panels[2].lines if line.get_marker() == "o"]
+    assert medians == pytest.approx([560e3, 800e3, 9e6, 54e6], rel=0.1)
+
+
+def test_an_array_handed_over_is_compared_with_pipes_of_its_sizes(sheets):
+    for ax, cost in zip(sheets["array_handoff"].panels[0], (1, 18)):
+        lines = {
+            tuple(line.get_xdata()): line.get_ydata()
+            for line in ax.lines
+            if len(line.get_xdata()) > 1
+        }
+        assert set(lines) == {(48, 64, 4096, 65536)}
+        firsts = sorted(
+            line.get_ydata()[0]
+            for line in ax.lines
+            if line.get_linestyle() != "None" and len(line.get_xdata()) == 4
+        )
+        assert firsts == pytest.approx(
+            sorted(cost * ns for ns in (2900, 3900, 5600, 8900)), rel=0.1
+        )
+
+
+def test_arrays_are_drawn_without_pipes_as_well(tmp_path):
+    alone = synthesise(tmp_path / "run", 1, r"^array_handoff/")
+    paths, _ = plots.draw(alone, tmp_path / "plots")
+    assert {path.stem for path in paths} == {"array_handoff"}
 
 
 def plot(*arguments) -> subprocess.CompletedProcess:
@@ -207,7 +251,9 @@ def test_every_axis_names_its_quantity_and_unit(sheets):
             assert unit.search(ax.get_xlabel()), name
             names = [t.get_text() for t in ax.get_xticklabels()]
             assert all(tick.fullmatch(n) for n in names if n) and "48 B" not in names, name
-        for row in sheet.panels if not name.startswith(("ranking", "shared_locks")) else ():
+        for row in (
+            sheet.panels if not name.startswith(("ranking", "shared_locks", "processes")) else ()
+        ):
             assert unit.search(row[0].get_ylabel()), name
             assert len(row[0].get_yticklabels()) >= 2
             assert all(tick.fullmatch(t.get_text()) for t in row[0].get_yticklabels()), name
@@ -262,6 +308,9 @@ def test_no_two_backends_look_alike():
     table = style.looks(backends)
     assert len({(k.colour, k.marker, k.hollow) for k in table.values()}) == len(backends)
     assert len({table[backend].marker for backend in own}) == len(own) == 16
+    many = [("pipe", f"p{i:02}") for i in range(60)]
+    crowd = style.looks(many)
+    assert len({(k.colour, k.marker) for k in crowd.values()}) == len(many)
     assert {table[backend].colour for backend in own} == {*style.COLD, *style.WARM}
 
 
@@ -272,6 +321,16 @@ def test_those_that_come_first_have_colours_of_their_own():
     assert len({table[backend].colour for backend in first}) == len(first)
     alone = style.looks(many)
     assert len({alone[backend].colour for backend in first}) < len(first)
+
+
+def test_those_that_are_drawn_most_look_alike_in_all_runs():
+    usual = [(family, name) for family, names in style.USUAL.items() for name in names]
+    alone = {backend: style.looks([backend], [backend])[backend] for backend in usual}
+    others = [("pipe", f"a{i}") for i in range(9)] + [("queue", f"a{i}") for i in range(9)]
+    among = style.looks(usual + others, others)
+    assert all(among[backend] == alone[backend] for backend in usual)
+    few = style.looks([*usual[:6], *others[:2]], others[:2])
+    assert len({look.colour for look in few.values()}) == 8
 
 
 def test_cpython_shares_the_colour_and_marker_of_its_cpp_counterpart_hollow_and_dashed():
@@ -344,7 +403,7 @@ def test_what_was_not_measured_is_not_drawn_and_does_no_harm(tmp_path):
 
     floors = synthesise(tmp_path / "floors", 1, r"^floor/")
     paths, left_out = plots.draw(floors, tmp_path / "c")
-    assert paths == [] and len(left_out) == 8 and not (tmp_path / "c").exists()
+    assert paths == [] and len(left_out) == len(FIGURES) and not (tmp_path / "c").exists()
 
     (tmp_path / "failed").mkdir()
     failed = RunDir(tmp_path / "failed")

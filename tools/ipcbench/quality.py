@@ -320,9 +320,11 @@ def render(found: Mapping[str, Any]) -> str:
             f"| `{i.series}` {text(times[i.series], 0, ' ns')} | `{i.name}` {text(times[i.name], 0, ' ns')} "
             f"| {text(ratio, 3)} | {within(ratio, 1 - WITHIN, 1 + WITHIN)} | {i.differs} |"
         )
-    for i in MEASURED:
-        if not all(name in times for name in runs_of(i)) or not i.steps:
-            continue  # without steps, or measured before there were these
+    # Not all have steps, or were measured since there were these.
+    explained = [i for i in MEASURED if i.steps and all(name in times for name in runs_of(i))]
+    if explained:
+        lines += ["", "<details><summary>From theirs to ours, step by step</summary>"]
+    for i in explained:
         lines += [
             "",
             f"| from `{i.name}` to `{i.series}`, added to the line before | time | / the first |",
@@ -336,6 +338,8 @@ def render(found: Mapping[str, Any]) -> str:
         lines.append(
             f"| the rest (ours) | {text(times[i.series], 0, ' ns')} | {text(found['ratios'][i.name], 3)} |"
         )
+    if explained:
+        lines += ["", "</details>"]
     where = ", ".join(found[key] for key in ("machine", "commit", "date") if found.get(key))
     lines += [
         "",

@@ -19,6 +19,7 @@ from typing import Any
 
 from . import claims, quality
 from .claim_data import load_facts
+from .readme_huge import huge
 from .readme_idle import waiting
 from .readme_process import ABOUT, processes, ways
 from .readme_runs import (
@@ -30,6 +31,7 @@ from .readme_runs import (
     longest,
     newest,
     run_folders,
+    warnings,
 )
 from .readme_shared import shared, shared_values
 from .rundir import RunDir, write_text
@@ -48,6 +50,7 @@ METRICS = {
 }
 WAIT_CLASSES = ("block", "adaptive", "spin")
 NAMED = 3  # so many are named of those that cannot be told from the fastest
+ASKED = "C29"  # Pipe outperforms Queue
 MANY = 1 << 20  # so many producers or consumers means any number
 
 _PART = re.compile(
@@ -74,14 +77,13 @@ def headline(run: RunDir) -> str:
     seed = f" --seed {plan['seed']}" if "seed" in plan else ""
     commit = str((environment.get("build") or {}).get("commit") or "")[:12]
     checkout = f"git checkout {commit} && " if commit else ""
-    noise = "; ".join(environment.get("noise") or []) or "none"
     out = [
         f"Median over {plan.get('blocks', 'several')} process runs [its interval of at least 95 %], and how many times "
         "the bare operation that is (`x`): for a round trip the wake-ups of a futex, or of a bare cache line for what "
         "spins; for a message copying its bytes once.",
         f"Machine: {machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
         f"[{run.path.name}](results/reference/{run.path.name}/), again by "
-        f"`{checkout}tools/run --profile {plan.get('profile', 'full')}{only}{seed}`. Its warnings: {noise}.",
+        f"`{checkout}tools/run --profile {plan.get('profile', 'full')}{only}{seed}`. Its warnings: {warnings(environment)}.",
         "",
         "<details><summary>All backends</summary>",
         "",
@@ -156,11 +158,14 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
                 if any(cells):
                     body.append([bytes_text(size), place, waits, *cells])
     lead = "".join(f"- {line}\n" for line in _in_short(rows, metrics))
+    environment = run.environment()
+    machine = ", ".join(machine_text(environment).split(", ")[:3])
+    lead = f"{machine}, {str(environment.get('start', ''))[:10]}:\n\n{lead}"
     note = (
         "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
         "same: both processes on one CPU, cross: on two. block: who waits sleeps at once; adaptive: spins a little, then "
         "sleeps; spin: never sleeps. In square brackets the interval of the median; x: times the bare operation; in round "
-        "brackets the others of the same kind whose intervals overlap the fastest one's."
+        "brackets the others of the same kind whose intervals overlap the fastest one's. A factor below 1 is no error: see Limits."
     )
     return f"{lead}\n{table(head, body)}\n\n{note}\n"
 
@@ -196,7 +201,8 @@ def _words(waits: str, rows: Sequence[Mapping[str, Any]]) -> str:
         if ranked:
             first, *others = ranked
             ties = sum(_overlap(first, row) for row in others)
-            tied = f" ({ties} as fast)" if ties else ""
+            said = f"{ties} other{'s' if ties > 1 else ''} cannot be told from it"
+            tied = f" ({said})" if ties else ""
             best.append(
                 f"{family} `{first['backend']}` {' '.join(filter(None, interval_text(first)))}{tied}"
             )
@@ -214,9 +220,8 @@ def many_core(run: RunDir) -> str:
         f"{machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
         f"[{run_there.path.name}](results/many-core/{run_there.path.name}/)."
     )
-    noise = "; ".join(environment.get("noise") or []) or "none"
     blocks = run_there.plan().get("blocks", "several")
-    return f"{fastest(run_there, ['latency'])}\n{where} Blocks: {blocks}. Its warnings: {noise}.\n"
+    return f"{fastest(run_there, ['latency'])}\n{where} Blocks: {blocks}. Its warnings: {warnings(environment)}.\n"
 
 
 def _competes(row: Mapping[str, Any]) -> bool:
@@ -302,6 +307,12 @@ def verdict(run: RunDir) -> str:
         "measures it again.",
     ]
     return "\n".join(out) + "\n"
+
+
+def answer(run: RunDir) -> str:
+    """The verdicts on the claim that tools/run asks about without options, a sentence each."""
+    asked = [judged for judged in claims.judge(run) if judged.claim.id == ASKED]
+    return "".join(f"- {sentence(judged)}\n" for judged in asked)
 
 
 def facts() -> str:
@@ -395,12 +406,14 @@ BACKENDS = "backends"
 SHARED = "shared"  # memories and locks
 WAYS = "ways"  # to have something done
 PARTS: dict[str, Callable[[RunDir], str]] = {
+    "answer": answer,
     "fastest": fastest,
     "many-core": many_core,
     "headline": headline,
     "verdict": verdict,
     "targets": targets,
     "shared-values": shared_values,
+    "huge": huge,
     "waiting": waiting,
     "processes": processes,
     WAYS: lambda _: "",

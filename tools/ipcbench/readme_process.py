@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .readme_runs import caption, newest, said_of, time_table
+from .readme_runs import caption, figure, newest, said_of, time_table
 from .rundir import RunDir
 from .series import FLOOR
 from .summary import PROCESSES
@@ -43,6 +43,7 @@ def processes(run: RunDir) -> str:
         f"{time_table(there, START_CELLS)}\n\n"
         "A small task of a pool, all workers together:\n\n"
         f"{time_table(there, POOL_CELLS)}\n\n"
+        f"{figure(there, 'processes', 'Starting processes, and giving work to pools')}"
         "A unit of work by so many workers, all together; computing is another unit in CPython than in C++, waiting is 1 ms in both:\n\n"
         f"{time_table(there, WORK_CELLS)}\n\n"
         f"{said_of(there, ABOUT)}\n\nOf {caption(there)}\n"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,29 @@ def newest(folder: Path) -> RunDir:
 def caption(run: RunDir, page: str = "") -> str:
     """Which run it is, how long, where, and what it warns of; `page` is the file in its folder that is linked to."""
     environment = run.environment()
-    noise = "; ".join(environment.get("noise") or []) or "none"
     folder = f"results/{run.path.parent.name}/{run.path.name}"
     return (
         f"run [{run.path.name}]({folder}/{page}), {run.plan().get('blocks')} blocks, {machine_text(environment)}. "
-        f"Its warnings: {noise}."
+        f"Its warnings: {warnings(environment)}."
     )
+
+
+def warnings(environment: Mapping[str, Any]) -> str:
+    """What a run warns of, without the names of its series."""
+    said = environment.get("noise") or []
+    return (
+        "; ".join(re.sub(r"( series (?:are|took) [^:]*): .*", r"\1", text) for text in said)
+        or "none"
+    )
+
+
+def figure(run: RunDir, name: str, text: str) -> str:
+    """The figure of that name as a paragraph; empty where the run has none."""
+    picture = run.path / "plots" / f"{name}.png"
+    if not picture.exists():
+        return ""
+    folder = f"results/{run.path.parent.name}/{run.path.name}"
+    return f"![{text}]({folder}/plots/{picture.name})\n\n"
 
 
 Cells = Mapping[str, tuple[Any, ...]]  # title -> (question, bytes, processes, placement)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .readme_runs import PLACEMENTS, caption, longest, newest, said_of, time_table
+from .readme_runs import PLACEMENTS, caption, figure, longest, newest, said_of, time_table
 from .rundir import RunDir
 from .summary import SHARED
 from .tables import bytes_text
@@ -37,16 +37,9 @@ def shared_values(run: RunDir) -> str:
     memories = time_table(run_there, MEMORY_CELLS)
     return (
         f"Time for one operation, all processes together [its interval].\n\n"
-        f"{locks}\n\n{_figure(run_there)}A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
-        f"{memories}\n\n{said_of(run_there, SHARED)}\n\nOf {caption(run_there)}\n"
+        f"{locks}\n\n{figure(run_there, 'shared_locks', 'Adding one, by lock')}A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
+        f"{memories}\n\n{figure(run_there, 'array_handoff', 'Handing over an array, against sending it')}{said_of(run_there, SHARED)}\n\nOf {caption(run_there)}\n"
     )
-
-
-def _figure(run: RunDir) -> str:
-    picture = run.path / "plots" / "shared_locks.png"
-    if not picture.exists():
-        return ""
-    return f"![Adding one, by lock](results/shared/{run.path.name}/plots/{picture.name})\n\n"
 
 
 def shared(listed: Sequence[Mapping[str, Any]]) -> str:

@@ -93,11 +93,14 @@ def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from
     folder = make_run(root / "run", run)
     lines = readme.fastest(folder).splitlines()
     assert re.fullmatch(
-        r"- \*\*On different CPUs\*\*, 64 B there and back: who sleeps at once, pipe `os_pipe` 10.0 us \[.*\] \(1 as fast\) "
+        r"- \*\*On different CPUs\*\*, 64 B there and back: who sleeps at once, pipe `os_pipe` 10.0 us \[.*\] \(1 other cannot be told from it\) "
         r"and queue `pipe_locked` 20.0 us \[.*\]\.",
-        lines[0],
+        lines[2],
     )
-    assert lines[2] == (
+    assert (
+        lines[0] == "2 CPUs, Test CPU, virtual machine, 2026-01-02:" and lines[1] == lines[3] == ""
+    )
+    assert lines[4] == (
         "| message | on | waits | pipe: round trip | queue: round trip | queue: messages |"
     )
     (line,) = [line for line in lines if line.startswith("| 64 B | cross |")]
@@ -109,7 +112,7 @@ def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from
 def test_spinning_is_ranked_with_spinning_alone(root):
     run = values() | {"pipe_latency/spinning/bytes:64/placement:cross": around(500.0)}
     lines = readme.fastest(make_run(root / "run", run)).splitlines()
-    assert "; who only spins, pipe `spinning` 500 ns [" in lines[0]
+    assert "; who only spins, pipe `spinning` 500 ns [" in lines[2]
     here = [line for line in lines if line.startswith("| 64 B | cross |")]
     assert [line.split(" | ")[2] for line in here] == ["block", "spin"]
     assert "spinning" not in here[0] and "`spinning` 500 ns" in here[1]
@@ -169,6 +172,43 @@ def test_waiting_is_told_as_a_share_of_a_cpu(root):
     assert f"[{made.path.name}](results/idle/{NEW}/)" in text
 
 
+def test_huge_messages_are_shown_in_bytes_per_second(root):
+    run = readme.reference_run(root)
+    stream = "bytes:16777216/producers:1/consumers:1/placement:cross"
+    made = make_run(
+        root / "results" / "huge" / NEW,
+        {
+            f"queue_throughput/shm_robust/{stream}": around(100.0),
+            "pipe_throughput/os_pipe/bytes:67108864/placement:same": [10.0],
+            "pipe_throughput/null/bytes:67108864/placement:same": [1e9],
+        },
+    )
+    text = readme.huge(run)
+    assert "|  | family | 16 MiB, same | 64 MiB, same | 16 MiB, cross | 64 MiB, cross |" in text
+    assert re.search(r"\| `shm_robust` \| queue \|  \|  \| 1\.6[78] GB/s \[1\.6", text)
+    assert "| `os_pipe` | pipe |  | 0.671 GB/s |  |  |" in text  # of one run there is no interval
+    assert "null" not in text and f"[{made.path.name}](results/huge/{NEW}/)" in text
+
+
+def test_warnings_are_quoted_without_the_names_of_series():
+    noise = [
+        "the hypervisor gave 4.2 % of the CPU time to others: moderate",
+        "9 of 12 series are unstable (spread over 10 %): floor/syscall, ...",
+        "1 of 12 series took under a third of the time that they were calibrated at, so their process runs are short: x",
+    ]
+    assert readme.warnings({"noise": noise}) == (
+        "the hypervisor gave 4.2 % of the CPU time to others: moderate; 9 of 12 series are unstable (spread over 10 %); "
+        "1 of 12 series took under a third of the time that they were calibrated at, so their process runs are short"
+    )
+    assert readme.warnings({}) == "none"
+
+
+def test_the_answer_is_the_verdicts_on_pipe_and_queue_alone(root):
+    assert readme.answer(readme.reference_run(root)) == (
+        "- Pipe outperforms Queue (C++): holds in all 4 cells measured\n"
+    )
+
+
 def test_processes_are_shown_with_their_times_and_what_is_said_of_them(root):
     run = readme.reference_run(root)
     made = make_run(
@@ -215,7 +255,7 @@ def test_the_newest_reference_run_of_two_cpus_counts(root):
 @pytest.mark.parametrize(
     "old,new,message",
     [
-        ("generated: verdict", "generated: verdicts", "'verdicts'; there are fastest, many-core"),
+        ("generated: verdict", "generated: verdicts", "'verdicts'; there are answer, fastest"),
         ("<!-- /generated -->\nafter", "after", "not closed"),
         (README, "nothing generated", "no line"),
     ],
@@ -245,12 +285,14 @@ def test_the_readme_of_the_project_is_what_its_reference_run_gives():
 def test_every_part_has_a_name_that_the_readme_may_use():
     assert list(readme.PARTS) == [
         *(
+            "answer",
             "fastest",
             "many-core",
             "headline",
             "verdict",
             "targets",
             "shared-values",
+            "huge",
             "waiting",
             "processes",
             "ways",

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from ipcbench import run
+from ipcbench import measure, run
 from ipcbench.rundir import RunDir
 
 TOOLS = Path(__file__).resolve().parent.parent
@@ -215,6 +216,56 @@ def test_a_crash_is_a_failed_row_with_its_reason_and_the_run_goes_on(
     assert all("simple_queue" in row["series"] and row["real_time_ns"] is None for row in failed)
     assert sum(row["status"] == "ok" for row in rows) == 3 * 4
     assert "lost my peer" in capsys.readouterr().out
+
+
+def test_a_program_that_hangs_is_ended_and_the_run_goes_on(
+    tmp_path, tiny_profiles, cpython_program, monkeypatch
+):
+    monkeypatch.setattr(measure, "BATCH_LIMIT", 1)
+    monkeypatch.setattr(measure, "LAUNCH_LIMIT", 1.0)
+    does = 'case "$*" in *--batches=2*) exec sleep 600 ;; esac'
+    program = broken(tmp_path, cpython_program, "simple_queue", does)
+    arguments = ["--profile", "tiny", "--blocks", "1", "--out", str(tmp_path / "out")]
+    assert run.main(arguments, [program], tiny_profiles) == 3
+    rows = the_folder(tmp_path / "out").runs()
+    (failed,) = [row for row in rows if row["status"] == "failed"]
+    assert re.fullmatch(r"no end after [0-9]+ s, killed", failed["reason"])
+    assert len(rows) == 4 and "simple_queue" in failed["series"]
+
+
+def test_a_disk_that_fills_meanwhile_loses_nothing_and_the_run_resumes(
+    tmp_path, tiny_profiles, cpython_program, capsys
+):
+    # From the first process run on no file may grow beyond this, which the histograms of a few do.
+    script = (
+        "import resource, sys; from pathlib import Path; from ipcbench import measure, run; all = measure.measure\n"
+        "def limited(*given):\n"
+        "  resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY)); all(*given)\n"
+        "measure.measure = limited\n"
+        "sys.exit(run.main(sys.argv[3:], [Path(sys.argv[1])], Path(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", script, str(cpython_program), str(tiny_profiles)]
+    full = subprocess.run(
+        [*command, "--profile", "tiny", "--blocks", "12", "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(TOOLS)},
+        timeout=120,
+    )
+    folder = the_folder(tmp_path / "out")
+    assert full.returncode == 2, full.stderr
+    assert "finished runs are kept" in full.stderr and f"--resume {folder.path}" in full.stderr
+    assert 0 < len(folder.runs()) < 4 * 12
+    assert run.main(["--resume", str(folder.path)], [cpython_program], tiny_profiles) == 0
+    rows = folder.runs()
+    assert len({(row["block"], row["series"], row["side"]) for row in rows}) == len(rows) == 4 * 12
+    counted, measured = Counter(), Counter()
+    for row in folder.histograms():
+        counted[row["series"], row["block"]] += row["count"]
+    for row in rows:
+        if row["question"] == "pipe_latency":
+            measured[row["series"], row["block"]] += row["messages"] * row["batches"]
+    assert counted == measured
 
 
 def test_a_program_that_is_built_anew_meanwhile_ends_the_run_and_what_was_finished_is_kept(

@@ -138,6 +138,21 @@ class RunDir:
     def append_histogram(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._append("histograms.csv", HISTOGRAM_COLUMNS, rows)
 
+    def append_measured(
+        self, run: Mapping[str, Any], histogram: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """A process run and its histogram; neither where one cannot be written, as on a full disk."""
+        paths = [self.path / name for name in ("runs.csv", "histograms.csv")]
+        sizes = [path.stat().st_size if path.exists() else 0 for path in paths]
+        try:
+            self.append_run(run)
+            self.append_histogram(histogram)
+        except OSError:
+            for path, size in zip(paths, sizes):
+                if path.exists():
+                    os.truncate(path, size)
+            raise
+
     def write_plan(self, plan: Row) -> None:
         write_json(self.path / "plan.json", plan)
 

@@ -2,6 +2,7 @@
 """Run folders: what is written comes back, half lines are mended, foreign folders are refused."""
 
 import os
+import resource
 
 import pytest
 
@@ -49,6 +50,21 @@ def test_a_half_written_line_is_dropped(tmp_path):
         folder.runs()
     folder.mend()
     assert (tmp_path / "runs.csv").read_text() == whole
+
+
+def test_a_run_whose_histogram_cannot_be_written_is_not_there_at_all(tmp_path):
+    folder = RunDir(tmp_path)
+    row = {"series": ROW["series"], "block": 0, "low_ns": 1, "high_ns": 2, "count": 3}
+    folder.append_measured(ROW, [row])
+    before = [path.read_text() for path in sorted(tmp_path.iterdir())]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))  # as a disk that is full then
+    try:
+        with pytest.raises(OSError):
+            folder.append_measured({**ROW, "block": 1}, [{**row, "block": 1}] * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.read_text() for path in sorted(tmp_path.iterdir())] == before
 
 
 def test_a_replaced_file_is_never_seen_half_written(tmp_path):

@@ -9,6 +9,7 @@ and no such tags.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
@@ -86,7 +87,11 @@ def judge_cell(
         tag = REVERSED if ratio.high < 1 / bound else EQUIVALENT if ratio.low > 1 / bound else ""
         return {"verdict": FAILS, "tag": tag}
     needed = blocks_needed(logs, bound, confidence)
-    return {"verdict": UNDECIDED, "more": None if needed is None else max(1, needed - ratio.n)}
+    if (
+        needed is not None and needed <= ratio.n
+    ):  # these blocks have refuted that: a third more, then
+        needed = ratio.n + math.ceil(ratio.n / 3)
+    return {"verdict": UNDECIDED, "more": None if needed is None else needed - ratio.n}
 
 
 def judge_same(ratio: Interval, margin: float, least: int, control: bool) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""README.md's part about huge messages: how many bytes a second go through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .readme_runs import caption, newest
+from .rundir import RunDir
+from .tables import bytes_text, digits
+from .verdict_page import table
+
+PLACEMENTS = ("same", "cross")
+
+
+def huge(run: RunDir) -> str:
+    """Streams of huge messages, of the newest run under results/huge/. Raises ReadmeError."""
+    there = newest(run.path.parent.parent / "huge")
+    rows = {}
+    for row in there.summary():
+        family, _, metric = row["question"].partition("_")
+        if metric == "throughput" and row["backend"] != "null":
+            who = (family, row["backend"], row["codec"] or "")
+            rows[(*who, row["placement"], row["bytes"])] = row
+    sizes = sorted({key[-1] for key in rows})
+    cells = [(place, size) for place in PLACEMENTS for size in sizes]
+    head = [f"{bytes_text(size)}, {place}" for place, size in cells]
+    body = [
+        [
+            f"`{backend}`" + (", objects" if codec else ""),
+            family,
+            *(_rate(rows.get((family, backend, codec, *cell))) for cell in cells),
+        ]
+        for family, backend, codec in sorted({key[:3] for key in rows})
+    ]
+    return (
+        f"{table(['', 'family', *head], body, head)}\n\n"
+        "Bytes per second from one producer to one consumer [the interval of the median]; "
+        f"{caption(there)}\n"
+    )
+
+
+def _rate(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    if row["median"] is None:
+        return "failed"
+    median, low, high = (
+        None if row[end] is None else digits(row[end] * row["bytes"] / 1e9)
+        for end in ("median", "low", "high")
+    )
+    return f"{median} GB/s" if low is None else f"{median} GB/s [{low}, {high}]"
