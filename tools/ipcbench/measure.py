@@ -65,9 +65,10 @@ def calibrate(
     with hardly a message, which show what a launch costs by itself. Ends early after a signal.
 
     In random order, so that what disturbs the machine for minutes hits some series of each comparison and not all; those
-    that then look too slow are asked again, and the fastest answer counts: nothing makes a transport too fast.
+    that then look too slow are asked again, twice, and the median counts: what sleeps has moments in which it need not.
     """
     per_message: dict[str, float] = {}
+    answers: dict[str, list[float]] = {}
     failures: dict[str, Result] = {}
     context: dict[str, Any] = {}
     quick = [entry for entry in entries if entry.metric != "cost"]
@@ -93,8 +94,8 @@ def calibrate(
                     steps.say(f"failed: {name}: {result.columns['reason']}")
                 elif messages is None:
                     context.update({} if context else result.context)
-                    ns = result.columns["real_time_ns"]
-                    per_message[name] = min(ns, per_message.get(name, ns))
+                    answers.setdefault(name, []).append(result.columns["real_time_ns"])
+                    per_message[name] = median(answers[name])
                 else:  # with what starting and reading the program takes us
                     bare[entry.program].append(time.monotonic() - begin)
                 steps.step()

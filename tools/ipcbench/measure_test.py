@@ -40,9 +40,7 @@ def test_of_two_the_much_slower_is_too_slow_and_one_alone_is_always_asked_again(
     assert measure.too_slow(two[:1], ns) == two[:1]
 
 
-def test_a_disturbed_calibration_is_repeated_and_the_fastest_answer_counts(
-    tmp_path, cpython_program
-):
+def test_a_disturbed_calibration_is_repeated_and_the_median_counts(tmp_path, cpython_program):
     marker, program = tmp_path / "disturbed", tmp_path / "bench_once_slow"
     program.write_text(
         f"""#!/bin/sh
