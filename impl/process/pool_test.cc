@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Pool as Python's multiprocessing.Pool has it, and better where that hangs. Every case forks.
+// Longer than most: one case for each promise, over the same few tasks.
 #include "impl/process/pool.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""tools/compare on pairs of runs whose answer is known, on the false alarms and the power that it promises, on real runs."""
+"""tools/compare on pairs of runs whose answer is known, on the false alarms and the power that it promises, on real runs.
+Longer than most: one case for each kind of answer and of input that is refused."""
 
 import json
 import subprocess

@@ -70,7 +70,7 @@ def calibrate(
     per_message: dict[str, float] = {}
     answers: dict[str, list[float]] = {}
     failures: dict[str, Result] = {}
-    context: dict[str, Any] = {}
+    contexts: dict[str, dict[str, Any]] = {}
     quick = [entry for entry in entries if entry.metric != "cost"]
     probes = [entry for program in programs for entry in _spread(quick, program)]
     bare: dict[str, list[float]] = {program: [] for program in programs}
@@ -93,7 +93,7 @@ def calibrate(
                         failures[name] = result
                     steps.say(f"failed: {name}: {result.columns['reason']}")
                 elif messages is None:
-                    context.update({} if context else result.context)
+                    contexts[name] = result.context
                     answers.setdefault(name, []).append(result.columns["real_time_ns"])
                     per_message[name] = median(answers[name])
                 else:  # with what starting and reading the program takes us
@@ -110,6 +110,8 @@ def calibrate(
     overhead = {program: median(took or [CALIBRATION_SECONDS]) for program, took in bare.items()}
     programs_of = {entry.series.name: entry.program for entry in entries}
     costs = {n: Calibration(ns, overhead[programs_of[n]]) for n, ns in per_message.items()}
+    # Of the first in the list, whatever the order: the programs may be of different builds.
+    context = next((contexts[e.series.name] for e in entries if e.series.name in contexts), {})
     return Calibrated(costs, failures, context)
 
 

@@ -374,35 +374,3 @@ def beside(ax: Axes, y: float, *columns: str, color: str = "black") -> None:
     place |= {"ha": "right", "va": "center", "size": SMALL, "annotation_clip": False}
     for text, points in zip(columns, (46, 82)):
         ax.annotate(text, (1.0, y), xytext=(points, 0), color=color, **place)
-
-
-def conditions(
-    environment: Mapping, plan: Mapping, runs: Sequence[Mapping], rows: Sequence[Mapping]
-) -> str:
-    """The part of the caption that all figures of a run share; what is not known is left out."""
-    machine, system, build = (environment.get(k) or {} for k in ("machine", "system", "build"))
-    words = [machine.get("cpu_model"), machine.get("cpus") and f"{machine['cpus']} CPUs"]
-    words.append(machine.get("hypervisor") if machine.get("hypervisor") != "none seen" else None)
-    words.append(system.get("kernel") and f"Linux {system['kernel']}")
-    commit = build.get("commit") and f"commit {build['commit'][:12]}"
-    dates = [r["utc"] for r in runs if r["utc"]]
-    blocks = len({r["block"] for r in runs if r["status"] == "ok"})
-    blocks = blocks or max((r["n"] for r in rows), default=0)
-    capacities = {r["asked_capacity_bytes"] for r in runs} | {plan.get("capacity")}
-    failed = sum(r["status"] == "failed" for r in runs)
-    planned = sum(len(block.split()) for block in plan.get("order", ()))
-    parts = [
-        ", ".join(word for word in words if word),
-        commit and commit + (" with changes" if build.get("dirty") else ""),
-        (environment.get("start") or min(dates, default=""))[:10],
-        plan.get("profile") and f"profile {plan['profile']}",
-        f"{blocks} block{'' if blocks == 1 else 's'}",
-        "peers are processes",
-        "asked capacity " + ", ".join(short(n, SIZE) for n in sorted(capacities - {None})),
-        f"{failed} runs failed" if failed else None,
-    ]
-    text = "; ".join(part for part in parts if part)
-    if plan.get("state") == "partial":
-        made = sum(r["block"] is not None for r in runs)
-        text = f"PARTIAL RUN: {made} of {planned} process runs. {text}"
-    return text + "."

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from . import plot_style as style
-from . import plots, summary
+from . import plot_data, plots, summary
 from .run_fixture import ENVIRONMENT, WAIT_CLASS
 from .rundir import RunDir
 from .series import parse
@@ -427,7 +427,7 @@ def test_the_caption_names_machine_commit_date_blocks_and_a_partial_run(run):
     assert "64 KiB" in whole and "PARTIAL" not in whole
     rows = run.runs()
     plan = {"state": "partial", "order": ["0 1"] * len(rows)}
-    text = style.conditions({}, plan, rows, [])
+    text = plot_data.conditions({}, plan, rows, [])
     assert text.startswith(f"PARTIAL RUN: {len(rows)} of {2 * len(rows)} process runs")
 
 

@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from .readme_runs import caption, newest
+from .readme_runs import caption, newest, scaled_cell
 from .rundir import RunDir
-from .tables import bytes_text, digits
+from .tables import bytes_text
 from .verdict_page import table
 
 PLACEMENTS = ("same", "cross")
@@ -30,7 +27,10 @@ def huge(run: RunDir) -> str:
         [
             f"`{backend}`" + (", objects" if codec else ""),
             family,
-            *(_rate(rows.get((family, backend, codec, *cell))) for cell in cells),
+            *(
+                scaled_cell(rows.get((family, backend, codec, *cell)), cell[-1] / 1e9, "GB/s")
+                for cell in cells
+            ),
         ]
         for family, backend, codec in sorted({key[:3] for key in rows})
     ]
@@ -39,15 +39,3 @@ def huge(run: RunDir) -> str:
         "Bytes per second from one producer to one consumer [the interval of the median]; "
         f"{caption(there)}\n"
     )
-
-
-def _rate(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return ""
-    if row["median"] is None:
-        return "failed"
-    median, low, high = (
-        None if row[end] is None else digits(row[end] * row["bytes"] / 1e9)
-        for end in ("median", "low", "high")
-    )
-    return f"{median} GB/s" if low is None else f"{median} GB/s [{low}, {high}]"

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from .readme_runs import caption, newest
+from .readme_runs import caption, newest, scaled_cell
 from .rundir import RunDir
-from .tables import digits
 from .verdict_page import table
 
 SILENCE_NS = 2e9  # kSilence of bench/harness/senders.h
@@ -27,7 +23,10 @@ def waiting(run: RunDir) -> str:
     body = [
         [
             f"`{backend}`" + (", objects" if codec else ""),
-            *(_share(rows.get((question, backend, codec))) for question in QUESTIONS.values()),
+            *(
+                scaled_cell(rows.get((question, backend, codec)), 100 / SILENCE_NS, "%")
+                for question in QUESTIONS.values()
+            ),
         ]
         for backend, codec in names
     ]
@@ -36,15 +35,3 @@ def waiting(run: RunDir) -> str:
         "CPU time of sender, receiver and helper over 2 s in which nothing comes, with the message that ends them, as a share "
         f"of one CPU [its interval], by `tools/run --profile idle`; {caption(there)}\n"
     )
-
-
-def _share(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return ""
-    if row["median"] is None:
-        return "failed"
-    median, low, high = (
-        None if row[k] is None else digits(100 * row[k] / SILENCE_NS)
-        for k in ("median", "low", "high")
-    )
-    return f"{median} %" if low is None else f"{median} % [{low}, {high}]"

@@ -11,7 +11,7 @@ from typing import Any
 from . import claims
 from .claim_data import Claim
 from .rundir import RunDir
-from .tables import bytes_text, interval_text
+from .tables import bytes_text, digits, interval_text
 from .verdict_page import machine_text, table
 from .verdict_text import sentence
 
@@ -90,6 +90,18 @@ def _time_cell(row: Mapping[str, Any] | None) -> str:
         low, high = (1e9 / end if end is not None else None for end in reversed(ends))
         row = {**row, "unit": "ns", "median": 1e9 / row["median"], "low": low, "high": high}
     return " ".join(filter(None, interval_text(row)))
+
+
+def scaled_cell(row: Mapping[str, Any] | None, factor: float, unit: str) -> str:
+    """The median of a summary row times `factor`, with its interval; empty without a row."""
+    if row is None:
+        return ""
+    if row["median"] is None:
+        return "failed"
+    median, low, high = (
+        None if row[end] is None else digits(factor * row[end]) for end in ("median", "low", "high")
+    )
+    return f"{median} {unit}" if low is None else f"{median} {unit} [{low}, {high}]"
 
 
 def is_about(claim: Claim, questions: Container[str]) -> bool:
