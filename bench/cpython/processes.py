@@ -144,6 +144,67 @@ class CpythonPool(_Doing):
             raise loops.Mismatch("a task gave another result than it should")
 
 
+class _Pair(_Doing):
+    """Two who wake each other by semaphores. A message is a switch from one to the other; an odd number is rounded up."""
+
+    use = "process switch"
+    has_children = False
+
+    def __init__(self, round_trip: bool, size: int, codec: str, capacity: int):
+        from multiprocessing import Semaphore
+
+        super().__init__(round_trip, size, codec, capacity)
+        self._turns = (Semaphore(0), Semaphore(0))
+
+    def take_turns(self, index: int, messages: int) -> None:
+        """The part of the first (index 0) or of the second (1)."""
+        own, other = self._turns[index], self._turns[1 - index]
+        for _ in range((messages + 1) // 2):
+            if index:
+                own.acquire()
+                other.release()
+            else:
+                other.release()
+                own.acquire()
+
+    def check_turns(self) -> None:
+        """Of the first, at the end of its part. Raises Mismatch."""
+        left = [turn.get_value() for turn in self._turns]
+        if any(left):
+            raise loops.Mismatch(f"wake-ups that nobody waited for: {left}")
+
+
+class CpythonProcessPair(_Pair):
+    name = "cpython_process_pair"
+    summary = "two of CPython's processes that take turns"
+    source = "multiprocessing.Process and Semaphore"
+    one_worker = False
+
+    def work(self, index: int, workers: int, messages: int, first: int) -> tuple[int, int]:
+        begin = monotonic_ns()
+        self.take_turns(index, messages)
+        end = monotonic_ns()
+        if not index:
+            self.check_turns()
+        return begin, end
+
+
+class CpythonThreadPair(_Pair):
+    name = "cpython_thread_pair"
+    summary = "two of CPython's threads that take turns by the same semaphores"
+    source = "threading.Thread and multiprocessing.Semaphore; one lock for all of the interpreter"
+
+    def batch(self, workers: int, messages: int) -> list:
+        second = threading.Thread(target=self.take_turns, args=(1, messages))
+        second.start()
+        self.take_turns(0, messages)
+        second.join()
+        return []
+
+    def check_results(self, results: list, messages: int) -> None:
+        self.check_turns()
+
+
 class CpythonProcesses(_Doing):
     use = "process work"
     name = "cpython_processes"

@@ -44,3 +44,17 @@ def test_the_work_of_a_pool_is_billed(monkeypatch):
 def busy(number):
     sum(range(300_000))
     return number * number
+
+
+@pytest.mark.parametrize("pair", [processes.CpythonProcessPair, processes.CpythonThreadPair])
+def test_two_who_do_not_wait_for_each_other_are_found(monkeypatch, pair):
+    run("context_switch", pair, 21, 2, "same")
+    monkeypatch.setattr(pair, "take_turns", wake_once_more)
+    with pytest.raises(SeriesFailed, match="nobody waited for"):
+        run("context_switch", pair, 21, 2, "same")
+
+
+def wake_once_more(pair, index, messages):
+    processes._Pair.take_turns(pair, index, messages)
+    if not index:
+        pair._turns[1].release()

@@ -34,6 +34,7 @@ QUESTIONS = {
     "pool_map": ("process pool", "throughput"),
     "cpu_bound": ("process work", "throughput"),
     "io_bound": ("process work", "throughput"),
+    "context_switch": ("process switch", "throughput"),
 }
 
 
@@ -121,6 +122,8 @@ def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
         return [(0, None, 1, placement) for placement in ("same", "free")]
     if question in ("pool_map", "cpu_bound", "io_bound"):
         return [(0, None, workers, "free") for workers in (1, 2, 4)]
+    if question == "context_switch":
+        return [(0, None, 2, "same")]
     if QUESTIONS[question][1] == "cost":
         return [(64, None, 0, "cross")]
     counts = PEER_COUNTS if question == "queue_throughput" else (None,)

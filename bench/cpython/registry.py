@@ -15,7 +15,9 @@ from processes import (
     CpythonPool,
     CpythonProcess,
     CpythonProcesses,
+    CpythonProcessPair,
     CpythonThread,
+    CpythonThreadPair,
     CpythonThreads,
 )
 from shared import (
@@ -48,5 +50,7 @@ BACKENDS: dict[str, type[Backend]] = {
         CpythonPool,
         CpythonProcesses,
         CpythonThreads,
+        CpythonProcessPair,
+        CpythonThreadPair,
     )
 }

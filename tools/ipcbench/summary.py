@@ -39,6 +39,7 @@ PROCESSES = {
     "pool_map": "throughput",
     "cpu_bound": "throughput",
     "io_bound": "throughput",
+    "context_switch": "throughput",
 }
 OTHERS = SHARED | PROCESSES
 
