@@ -361,6 +361,13 @@ def test_bad_input_exits_2_with_a_sentence(tmp_path):
         assert not done.stdout and "Traceback" not in done.stderr
 
 
+def test_a_fault_of_the_tool_is_no_slow_down(tmp_path):
+    """Exit status 1 would be one."""
+    folder, other = make(tmp_path / "a", 1).path, make(tmp_path / "b", 2).path
+    (other / "environment.json").write_text('{"machine": "x"}')
+    assert launch(folder, other).returncode == 2
+
+
 # The program.
 
 
