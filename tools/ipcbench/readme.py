@@ -165,7 +165,7 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
         "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
         "same: both processes on one CPU, cross: on two. block: who waits sleeps at once; adaptive: spins a little, then "
         "sleeps; spin: never sleeps. In square brackets the interval of the median; x: times the bare operation; in round "
-        "brackets the others of the same kind whose intervals overlap the fastest one's. A factor below 1 is no error: see Limits."
+        "brackets the others of the same kind whose intervals overlap the fastest one's. A factor below 1 is explained under Method (Floors)."
     )
     return f"{lead}\n{table(head, body)}\n\n{note}\n"
 

@@ -32,10 +32,7 @@ WORK_CELLS = {
     for question, what in (("cpu_bound", "computing"), ("io_bound", "waiting"))
     for n in (1, 2, 4)
 }
-SWITCH_CELLS = {
-    "by a futex": (FLOOR, None, None, None),
-    "by semaphores": ("context_switch", None, 2, "same"),
-}
+SWITCH_CELLS = {"one switch": ("context_switch", None, 2, "same")}
 ABOUT = {*PROCESSES, FLOOR}
 
 
@@ -50,8 +47,8 @@ def processes(run: RunDir) -> str:
         f"{figure(there, 'processes', 'Starting processes, and giving work to pools')}"
         "A unit of work by so many workers, all together; computing is another unit in CPython than in C++, waiting is 1 ms in both:\n\n"
         f"{time_table(there, WORK_CELLS)}\n\n"
-        "A switch between two who take turns on one CPU:\n\n"
-        f"{time_table(there, SWITCH_CELLS, lambda name: name.startswith('context_switch') or name.endswith('_pair'))}\n\n"
+        "A switch between two who take turns on one CPU, by the same semaphores:\n\n"
+        f"{time_table(there, SWITCH_CELLS)}\n\n"
         f"{said_of(there, ABOUT)}\n\nOf {caption(there)}\n"
     )
 
