@@ -3,8 +3,8 @@
 // that a loop over messages of one size allocates once. Growing does not keep the content.
 //
 // From 512 bytes on it begins at the same place of its page, whatever else the heap holds. A copy
-// whose target begins 1 to 31 bytes behind its source in their pages takes 10 to 25 times as long
-// on AMD's Zen (`rep movsb`, in the C library as in the kernel: glibc bug 30994), and what malloc
+// whose target begins 1 to 31 bytes behind its source in their pages takes many times as long on
+// AMD's Zen (`rep movsb`, in the C library as in the kernel: glibc bug 30994), and what malloc
 // gives one after the other is often 16 bytes apart there. Kernels and rings put a message at a
 // power of two and a header; the place here is far from all of these.
 #pragma once
