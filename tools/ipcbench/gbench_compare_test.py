@@ -54,7 +54,7 @@ def test_a_repetition_is_a_row_and_repetitions_are_tested(measured):
     rows = json.loads(measured.read_text())["benchmarks"]
     names = compare("benchmarks", measured, measured)
     assert sorted(names) == sorted(row["name"] for row in rows)
-    assert len(set(names)) * BLOCKS == len(names) == 10 * BLOCKS
+    assert len(set(names)) * BLOCKS == len(names) > 2 * BLOCKS
 
 
 def test_filters_pipe_queue_answers_for_round_trips_of_cpython(measured):
