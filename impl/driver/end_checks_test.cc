@@ -77,7 +77,8 @@ void check_nothing_left_by_kill(const Subject& subject) {
   });
   used.wait();
   victim.kill();  // its child dies with it
-  objects.expect_nothing_new();
+  // The next of its kind cleans up, once that child is gone.
+  objects.expect_nothing_new([&subject] { use(subject); });
 }
 
 void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be) {
@@ -123,11 +124,6 @@ void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim
 std::optional<std::string> needs_survival(const Traits& traits) {
   if (traits.survives_kill) return std::nullopt;
   return "it does not promise to survive a killed user";
-}
-
-std::optional<std::string> needs_no_leftovers(const Traits& traits) {
-  if (traits.leftovers == "none") return std::nullopt;
-  return "a crash leaves behind: " + traits.leftovers;
 }
 
 }  // namespace ipc

@@ -28,8 +28,7 @@ inline constexpr std::size_t kVictimBytes = 256 * 1024;          // of a message
 void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be);
 void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim)>& measure);
 
-// Excuses.
+// An excuse.
 std::optional<std::string> needs_survival(const Traits& traits);
-std::optional<std::string> needs_no_leftovers(const Traits& traits);
 
 }  // namespace ipc

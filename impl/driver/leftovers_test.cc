@@ -72,7 +72,7 @@ KernelObjects::KernelObjects() : turn_(open("/dev/shm", O_RDONLY | O_DIRECTORY |
   before_ = kernel_objects();
 }
 
-void KernelObjects::expect_nothing_new() const {
+void KernelObjects::expect_nothing_new(const std::function<void()>& clean_up) const {
   const Deadline deadline = Deadline::after(std::chrono::seconds(4));
   const std::set<std::string> first = kernel_objects();
   std::vector<std::string> left;
@@ -80,6 +80,7 @@ void KernelObjects::expect_nothing_new() const {
                       std::back_inserter(left));
   while (!left.empty() && !deadline.passed()) {
     nap(std::chrono::milliseconds(50));
+    clean_up();
     const std::set<std::string> now = kernel_objects();
     std::erase_if(left, [&now](const std::string& object) { return !now.contains(object); });
   }

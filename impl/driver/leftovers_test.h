@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <set>
 #include <string>
 
@@ -26,8 +27,9 @@ void expect_belongings(const Belongings& before);
 class KernelObjects {
  public:
   KernelObjects();
-  // Fails when there are new ones that stay. Other programs come and go, so it gives them time.
-  void expect_nothing_new() const;
+  // Fails when there are new ones that stay, though `clean_up` is done again and again. Other
+  // programs come and go, so it gives them time.
+  void expect_nothing_new(const std::function<void()>& clean_up = [] {}) const;
 
  private:
   UniqueFd turn_;

@@ -23,8 +23,8 @@ const RegisterPipe<MqPipe<BoostMq>> registered(
                  .survives_kill = false,
                  .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
                  .on_kill = "end of file after the messages already sent, unless killed in the "
-                            "moment that it holds the lock: then the other side hangs; its name "
-                            "stays if killed while it is made",
+                            "moment that it holds the lock: then the other side hangs",
+                 .leftovers = "its name, if it is killed while it is being made",
                  .needs = "Boost.Interprocess"});
 
 }  // namespace

@@ -99,7 +99,9 @@ void Connection::send_bytes(std::span<const std::byte> bytes, std::int64_t offse
   if (size && *size > length - offset) throw ValueError("buffer length < offset + size");
   const std::span<const std::byte> message = bytes.subspan(
       static_cast<std::size_t>(offset), static_cast<std::size_t>(size.value_or(length - offset)));
-  const Status status = state.endpoint().send(message);
+  Status status = state.endpoint().send(message);
+  // A socket says first that its receiver left messages unread; to who only sends, it is gone.
+  if (status == Status::peer_died && !readable_) status = Status::closed;
   if (status != Status::ok) throw_status(status, Direction::send, state.pipe->backend());
 }
 

@@ -30,7 +30,7 @@
 // opposite end in every process is closed: whoever reads closes its own copy of the sending end
 // first. A send raises BrokenPipe when every copy of the opposite end is closed. Between sockets, a
 // receiver whose peer left messages unread gets what was sent to it, then ConnectionReset once,
-// then EndOfFile.
+// then EndOfFile; if its send was waiting at that moment, that raises the ConnectionReset.
 //
 // Limits: a message is at most the backend's maximum (MessageTooBig). A connection keeps memory for
 // the largest message that it carried. Errors are in impl/driver/errors.h; after close every call

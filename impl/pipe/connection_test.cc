@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -16,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "impl/os/deadline.h"
 #include "impl/pipe/backend.h"
 #include "impl/pipe/pipe.h"
 #include "impl/process/typed_api_test.h"
@@ -228,7 +230,9 @@ TEST_P(PipeEnd, PollsWithoutConsuming) {
   auto [a, b] = duplex();
   EXPECT_FALSE(b.poll());
   EXPECT_FALSE(b.poll(-1));
+  const Deadline due = Deadline::after(std::chrono::milliseconds(10));
   EXPECT_FALSE(b.poll(0.01));
+  EXPECT_TRUE(due.passed());
   EXPECT_THROW(b.poll(std::nan("")), ValueError);
   a.send(1);
   a.send(2);

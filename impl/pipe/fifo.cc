@@ -63,8 +63,8 @@ const RegisterPipe<KernelPipes<make_fifo>> registered(
      .wait_class = WaitClass::block,
      .max_message = kMaxFrame,
      .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
-     .on_kill = "end of file after the messages already sent; corrupt if killed inside a message; "
-                "its folder in TMPDIR stays if killed while it is made"});
+     .on_kill = "end of file after the messages already sent; corrupt if killed inside a message",
+     .leftovers = "its folder in TMPDIR, if it is killed while it is being made"});
 
 }  // namespace
 }  // namespace ipc

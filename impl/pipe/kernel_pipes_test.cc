@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "impl/pipe/pipe.h"
@@ -36,6 +38,20 @@ TEST(KernelPipe, ReportsUnreadMessagesOfItsPeerOnce) {
   EXPECT_THROW(a.recv(), ConnectionReset);
   EXPECT_THROW(a.recv(), EndOfFile);
   EXPECT_THROW(a.recv(), EndOfFile);
+}
+
+TEST(KernelPipe, IsBrokenForASenderThatWaitsWhenItsReaderGoes) {
+  for (const char* backend : {"os_pipe", "unix_stream"}) {
+    auto [receiver, sender] = Pipe({.duplex = false, .backend = backend});
+    std::thread reader([&end = receiver] {
+      EXPECT_TRUE(end.poll(20));
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it is full long before
+      end.close();
+    });
+    const std::string message(4096, 'x');
+    EXPECT_THROW(for (;;) sender.send_bytes(message), BrokenPipe) << backend;
+    reader.join();
+  }
 }
 
 TEST(KernelPipe, IsCorruptWhenItEndsInsideAMessage) {

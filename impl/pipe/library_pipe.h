@@ -79,7 +79,8 @@ class LibraryPipe {
     std::optional<Way> to[2];  // what each side receives from
   };
 
-  static constexpr std::size_t kUnsized = 64;  // bytes of a message, where nothing is said
+  // Bytes of a message, where nothing is said: so many fit the capacity, however long they are.
+  static constexpr std::size_t kUnsized = 64;
   // How often those look again who wait for what no descriptor announces.
   static constexpr std::chrono::milliseconds kLook{5};
   // How long messages may be on their way in silence: those of one that was killed; of others.
@@ -309,6 +310,7 @@ Traits library_pipe_traits(const std::string& summary, const std::string& source
           .source = source,
           .wait_class = WaitClass::block,
           .max_message = Socket::kMaxMessage,
+          .capacity = CapacityUnit::items,
           .waitable = Waitable::slices,
           .passes_on = false,
           .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},

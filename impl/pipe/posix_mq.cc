@@ -14,16 +14,15 @@ namespace ipc {
 namespace {
 
 const RegisterPipe<MqPipe<PosixMq>> registered(
-    "posix_mq",
-    {.summary = "POSIX message queue each way, a socketpair for the end",
-     .source = "mq_overview(7)",
-     .wait_class = WaitClass::block,
-     .max_message = PosixMq::max_message(),
-     .unsized_message = PosixMq::unsized_message(),
-     .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
-     .on_kill =
-         "end of file after the messages already sent; its name stays if killed while it is made",
-     .available = PosixMq::why_unavailable});
+    "posix_mq", {.summary = "POSIX message queue each way, a socketpair for the end",
+                 .source = "mq_overview(7)",
+                 .wait_class = WaitClass::block,
+                 .max_message = PosixMq::max_message(),
+                 .unsized_message = PosixMq::unsized_message(),
+                 .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
+                 .on_kill = "end of file after the messages already sent",
+                 .leftovers = "its name, if it is killed while it is being made",
+                 .available = PosixMq::why_unavailable});
 
 }  // namespace
 }  // namespace ipc

@@ -57,8 +57,12 @@ TEST_P(Wait, GivesNothingWhenTheTimeIsOver) {
   auto [a, b] = duplex();
   EXPECT_THAT(wait({&a}, 0), IsEmpty());
   EXPECT_THAT(wait({&a}, -1), IsEmpty());
+  Deadline due = Deadline::after(std::chrono::milliseconds(20));
   EXPECT_THAT(wait({&a, &b}, 0.02), IsEmpty());
+  EXPECT_TRUE(due.passed());
+  due = Deadline::after(std::chrono::milliseconds(10));
   EXPECT_THAT(wait({}, 0.01), IsEmpty());
+  EXPECT_TRUE(due.passed());
 }
 
 TEST_P(Wait, EndsWhenAMessageComes) {
@@ -153,7 +157,9 @@ TEST(WaitInSlices, SeesMessagesOfAPipeWithoutADescriptor) {
   Connection a(pipe, 0, true, true);
   Connection b(pipe, 1, true, true);
   EXPECT_THROW(a.fileno(), Error);
+  const Deadline due = Deadline::after(std::chrono::milliseconds(20));
   EXPECT_THAT(wait({&a, &b}, 0.02), IsEmpty());
+  EXPECT_TRUE(due.passed());
   const PipeEnds raw = make_pipe(4096);
   std::thread sender([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));

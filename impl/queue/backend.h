@@ -9,8 +9,9 @@
 //
 // Messages arrive whole, each exactly once, also empty ones; those of one producer in its order.
 // There is no end of stream: a receive waits although all producers are gone. Sends wait when the
-// queue is full. A process killed between messages disturbs nobody. Nothing is left behind when the
-// last process ends, however.
+// queue is full. A process killed between messages disturbs nobody. What is left behind when the
+// last process ends, however it does, is removed when the next of its kind is made; the trait
+// `leftovers` says what, and what a kill inside the constructor leaves.
 //
 // A backend may need a process beside its users (a broker). Then it has `void serve()`, the body of
 // that helper, which runs until it is killed. Whoever made the queue starts it before the queue is

@@ -25,8 +25,8 @@ const RegisterQueue<MqQueue<BoostMq>> registered(
                  .survives_kill = false,
                  .killed = {.sending = AfterKill::hang, .receiving = AfterKill::hang},
                  .on_kill = "nothing between calls; killed while it waits: others may hang once "
-                            "more of them wait; killed while it holds the lock: all hang; its name "
-                            "stays if killed while it is made",
+                            "more of them wait; killed while it holds the lock: all hang",
+                 .leftovers = "its name, if it is killed while it is being made",
                  .needs = "Boost.Interprocess"});
 
 }  // namespace

@@ -19,6 +19,7 @@
 
 #include "impl/driver/untimed.h"
 #include "impl/os/mapping.h"
+#include "impl/os/quiet_thread.h"
 #include "impl/os/stream.h"
 #include "impl/queue/backend.h"
 #include "impl/sync/semaphore_word.h"
@@ -99,13 +100,17 @@ class Outbox {
       }
       hold.lock();
       writing_ = false;
-      if (spare_.size() < kSpare) spare_.push_back(std::move(message));
+      if (spare_.size() < kSpare && message.capacity() <= kSpareBytes) {
+        spare_.push_back(std::move(message));
+      }
       if (waiting_.empty()) changed_.notify_all();
     }
   }
 
  private:
-  static constexpr std::size_t kSpare = 64;  // buffers kept for the next messages
+  // Buffers kept for the next messages, and how large they may be.
+  static constexpr std::size_t kSpare = 64;
+  static constexpr std::size_t kSpareBytes = 64 * 1024;
 
   Buffer spare_buffer() {
     std::lock_guard hold(mutex_);
@@ -160,7 +165,7 @@ class Feeder {
       }
       try {
         std::call_once(started_,
-                       [this] { feeder_ = std::thread([outbox = outbox_] { outbox->feed(); }); });
+                       [this] { feeder_ = quiet_thread([outbox = outbox_] { outbox->feed(); }); });
         outbox_->push(message);
       } catch (...) {  // no memory, or no thread
         queue_.give_back();

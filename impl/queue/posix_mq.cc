@@ -21,8 +21,8 @@ const RegisterQueue<MqQueue<PosixMq>> registered(
                  .producers = kMany,
                  .consumers = kMany,
                  .order = "first in, first out over all producers",
-                 .on_kill = "nothing: a message is sent or received whole, or not at all; its name "
-                            "stays if killed while it is made",
+                 .on_kill = "nothing: a message is sent or received whole, or not at all",
+                 .leftovers = "its name, if it is killed while it is being made",
                  .available = PosixMq::why_unavailable});
 
 }  // namespace

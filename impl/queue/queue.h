@@ -23,13 +23,13 @@
 // more than 32 KiB, what does not fit into 64 KiB, and what comes behind. put and get that must not
 // wait also fail while another process just writes or reads.
 //
-// Killed users: one killed while it waits disturbs nobody. One killed within a put or a get can
-// cost a slot, and what it had put and its feeder had not sent is lost; the slots of that stay
-// taken.
+// Killed users: one killed while it waits for an item or a slot disturbs nobody. One killed within
+// a put or a get can cost a slot, and what it had put and its feeder had not sent is lost; the
+// slots of that stay taken, and its tasks stay unfinished.
 //
 // Ownership: each process closes the queue for itself. The destructor, and the end of an
 // ipc::Process, wait until what this process has put has left it; if nobody reads that may be for
-// ever: cancel_join_thread() says not to.
+// ever: cancel_join_thread() says not to. std::exit() waits for nothing.
 #pragma once
 
 #include <cstdint>
@@ -108,7 +108,7 @@ class JoinableQueue : public Queue<T> {
   // One item less is unfinished; any process or thread may say so. Throws ValueError when none is.
   void task_done() { this->core_->task_done(); }
   // Waits until no item is unfinished: as many task_done() as put(). An item put meanwhile is
-  // waited for as well.
+  // waited for as well; an item that was lost, with who had it or in a corrupt queue, for ever.
   void join() { this->core_->join_tasks(); }
 };
 

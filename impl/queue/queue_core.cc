@@ -85,7 +85,7 @@ QueueCore::QueueCore(const QueueEntry& entry, std::int64_t maxsize, Tasks tasks)
     : backend_(entry.name),
       maxsize_(checked_maxsize(maxsize)),
       counts_tasks_(tasks == Tasks::counted),
-      has_slots_(entry.traits.capacity == CapacityUnit::bytes),
+      has_slots_(counts_tasks_ || entry.traits.capacity == CapacityUnit::bytes),
       queue_(served(entry.make({.max_items = maxsize <= 0 ? 0 : maxsize_}))),
       counters_(maxsize_) {}
 

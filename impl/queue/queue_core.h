@@ -94,7 +94,9 @@ class QueueCore {
   const std::string backend_;
   const std::uint32_t maxsize_;
   const bool counts_tasks_;
-  const bool has_slots_;  // else the backend counts its items
+  // Else the backend counts its items. Where tasks are counted, a put waits here for its slot, and
+  // has begun no task meanwhile.
+  const bool has_slots_;
   std::unique_ptr<AnyQueue> queue_;
   Shared<Counters> counters_;
   PerProcess<Local> local_;

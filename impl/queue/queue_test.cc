@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
@@ -20,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "impl/os/deadline.h"
 #include "impl/process/typed_api_test.h"
 
 namespace ipc {
@@ -86,7 +88,9 @@ TEST_P(QueueUse, SaysFullInTime) {
   EXPECT_THROW(queue.put(2, false, kLong), Full);  // without block the timeout does not count
   EXPECT_THROW(queue.put(2, true, 0), Full);
   EXPECT_THROW(queue.put(2, true, -1), Full);
+  const Deadline due = Deadline::after(std::chrono::milliseconds(20));
   EXPECT_THROW(queue.put(2, true, 0.02), Full);
+  EXPECT_TRUE(due.passed());
   EXPECT_EQ(queue.get(true, kHang), 1);
   queue.put(3, true, kHang);
   EXPECT_EQ(queue.get(true, kHang), 3);
@@ -98,7 +102,9 @@ TEST_P(QueueUse, SaysEmptyInTime) {
   EXPECT_THROW(queue.get(false, kLong), Empty);
   EXPECT_THROW(queue.get(true, 0), Empty);
   EXPECT_THROW(queue.get(true, -1), Empty);
+  const Deadline due = Deadline::after(std::chrono::milliseconds(20));
   EXPECT_THROW(queue.get(true, 0.02), Empty);
+  EXPECT_TRUE(due.passed());
   queue.put(1);
   EXPECT_EQ(queue.get(true, kHang), 1);
 }

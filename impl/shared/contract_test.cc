@@ -364,8 +364,7 @@ void check_nothing_left_by_kill(const SharedPair& pair, Peers peers) {
   });
   used.wait();
   victim.kill();
-  use(pair, peers);  // the next of its kind cleans up
-  objects.expect_nothing_new();
+  objects.expect_nothing_new([&] { use(pair, peers); });  // the next of its kind cleans up
 }
 
 }  // namespace
