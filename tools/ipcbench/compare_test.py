@@ -3,6 +3,7 @@
 Longer than most: one case for each kind of answer and of input that is refused."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -414,6 +415,18 @@ def test_two_recorded_runs_of_one_build_one_after_the_other(day, there, back):
         done = launch(base, new)
         assert done.returncode == head.startswith("NEW"), done.stdout + done.stderr
         assert done.stdout.startswith(f"# {head}")
+
+
+def test_a_recorded_slow_down_is_found_and_nothing_else():
+    """results/slower: a build whose posix_mq wastes time in each send, measured in turns with the build that it was made of."""
+    base, new = (TOOL.parent.parent / "results" / "slower" / side for side in ("base", "new"))
+    found, back = launch(base, new), launch(new, base)
+    assert found.returncode == 1 and back.returncode == 0, found.stdout + back.stdout
+    assert found.stdout.startswith("# NEW is slower in 3 of 8 series")
+    slower = found.stdout.split("## Slower: 3")[1].split("##")[0]
+    assert sorted(re.findall(r"^\| `(\w+/\w+)/", slower, re.MULTILINE)) == [
+        *("pipe_latency/posix_mq", "pipe_throughput/posix_mq", "queue_throughput/posix_mq"),
+    ]
 
 
 def test_two_real_runs_of_one_build_make_a_page(real_runs, tmp_path):

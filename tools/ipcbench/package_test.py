@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Another project can use what `cmake --install` has installed."""
+"""Another project can use what `cmake --install` has installed, and what README.md shows of the API does what it says."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/debug"
+PROJECT = """cmake_minimum_required(VERSION 3.25)
+project(snippets LANGUAGES CXX)
+find_package(ipcbench REQUIRED)
+foreach(name {names})
+  add_executable(${{name}} ${{name}}.cc)
+  target_link_libraries(${{name}} PRIVATE ipcbench::ipcbench)
+endforeach()
+"""
 
 
 def run(*command, cwd):
@@ -15,23 +26,38 @@ def run(*command, cwd):
     return done.stdout
 
 
-def test_another_project_finds_the_package_and_every_backend(tmp_path):
-    run("cmake", "--install", BUILD, "--prefix", tmp_path / "installed", cwd=tmp_path)
-    source = ROOT / "impl/examples/another_project"
-    run(
-        "cmake",
-        "-S",
-        source,
-        "-B",
-        "build",
-        f"-DCMAKE_PREFIX_PATH={tmp_path}/installed",
-        "-GNinja",
-        cwd=tmp_path,
-    )
-    run("cmake", "--build", "build", cwd=tmp_path)
-    hello, backends = run(tmp_path / "build/hello", cwd="/").splitlines()
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("package") / "installed"
+    run("cmake", "--install", BUILD, "--prefix", prefix, cwd=prefix.parent)
+    return prefix
+
+
+def build(source, folder, installed):
+    """The folder of the programs of that project."""
+    run("cmake", "-S", source, "-B", folder, f"-DCMAKE_PREFIX_PATH={installed}", "-GNinja", cwd="/")
+    run("cmake", "--build", folder, cwd="/")
+    return folder
+
+
+def test_another_project_finds_the_package_and_every_backend(installed, tmp_path):
+    programs = build(ROOT / "impl/examples/another_project", tmp_path / "build", installed)
+    hello, backends = run(programs / "hello", cwd="/").splitlines()
     assert hello == "hello"
     listed = json.loads(run(BUILD / "bench_pipe", "--list", cwd="/"))
     assert backends.split() == sorted(backend["name"] for backend in listed["backends"])
-    headers = {path.name for path in (tmp_path / "installed/include").rglob("*.h")}
+    headers = {path.name for path in (installed / "include").rglob("*.h")}
     assert "queue.h" in headers and not any(name.endswith("_test.h") for name in headers)
+
+
+def test_the_programs_of_the_readme_are_programs_and_print_what_it_says(installed, tmp_path):
+    snippets = re.findall(r"```cpp\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names = [f"snippet_{number}" for number in range(len(snippets))]
+    for name, snippet in zip(names, snippets):
+        (tmp_path / f"{name}.cc").write_text(snippet)
+    (tmp_path / "CMakeLists.txt").write_text(PROJECT.format(names=" ".join(names)))
+    programs = build(tmp_path, tmp_path / "build", installed)
+    messages, values, pool = (run(programs / name, cwd="/").splitlines() for name in names)
+    assert messages == ["[42, None, 'hello']", "amy"]
+    assert values == []  # its exit status says whether the values are right
+    assert pool[0] == "49" and sorted(pool[1:]) == ["1", "4", "9"]

@@ -17,6 +17,7 @@ from .series import FLOOR, PLACEMENTS
 DEFAULT_BYTES = 64
 PAYLOADS = ("bytes", "objects")  # never compared with each other: panels of their own
 MOST = 8  # backends of a family that lines can be told apart of
+SHORT_NS = 2e7  # a batch that takes longer is a stream even if the transport could hold it
 BEYOND = 10  # a percentile needs so many samples beyond it: p99 1000, p99.9 10000, p99.99 100000
 
 
@@ -73,6 +74,12 @@ class Data:
     conditions: str
     size: int  # of the figures at one size, bytes
     histograms: list[dict[str, Any]]
+    short_streams: str  # what is wrong with the messages per second of this run, or nothing
+
+    def caption(self, note: str, points: Iterable[Point]) -> str:
+        """What stands below a figure of these points."""
+        streams = any(p.metric == "throughput" for p in points)
+        return f"{note}{self.short_streams if streams else ''}\n{self.conditions}"
 
     def at(self) -> str:
         return style.short(self.size, style.SIZE)
@@ -179,6 +186,26 @@ def conditions(
     return text + "."
 
 
+def short_streams(runs: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence where batches that the transport holds as a whole were measured: written, then read, they are no stream."""
+    streams = [
+        row for row in runs if row["status"] == "ok" and row["question"].endswith("_throughput")
+    ]
+    short = [
+        row
+        for row in streams
+        if row["bytes"]
+        and row["messages"]
+        and row["capacity_bytes"]
+        and row["messages"] * row["bytes"] <= row["capacity_bytes"]
+        and row["messages"] * row["real_time_ns"] < SHORT_NS
+    ]
+    share = 100 * len(short) / max(len(streams), 1)
+    if share < 1:
+        return ""
+    return f" CAUTION: in {share:.0f} % of the process runs a batch fits into the transport as a whole: too many messages per second."
+
+
 def read(run: RunDir, size: int | None = None) -> Data:
     """What the figures need of a run; `size` as in draw(). Raises RunDirError."""
     plan = run.plan()
@@ -200,4 +227,5 @@ def read(run: RunDir, size: int | None = None) -> Data:
     own = {backend for backend in shown if not style.is_cpython(backend)}
     looks = style.looks({p.backend for p in points}) | style.looks(shown | alike, own)
     said = conditions(run.environment(), plan, runs, rows)
-    return Data(rows, points, shown, floors, looks, said, size, run.histograms())
+    streams = short_streams(runs)
+    return Data(rows, points, shown, floors, looks, said, size, run.histograms(), streams)

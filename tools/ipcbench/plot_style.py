@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -355,6 +355,22 @@ class Sheet:
 def rest_line() -> dict[str, object]:
     """The line of a backend that is there for the range only."""
     return {"color": "#C4C4C4", "linewidth": 0.8, "zorder": 1.5}
+
+
+def placement_line(placement: str) -> dict[str, object]:
+    """The line of a placement in figures with a panel for each backend."""
+    colour, marker, dash = {
+        "same": (COLD[0], "o", "-"),
+        "cross": (WARM[0], "s", (0, (4, 1.5))),
+        "free": (COLD[2], "^", (0, (1, 1))),
+    }[placement]
+    return {
+        "color": colour,
+        "marker": marker,
+        "markersize": 3.0,
+        "linestyle": dash,
+        "linewidth": 1.1,
+    }
 
 
 def floor_line(index: int) -> dict[str, object]:

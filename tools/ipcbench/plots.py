@@ -8,7 +8,7 @@ the percentile curves, histograms.csv. What was not measured is not drawn.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from . import plot_style as style
+from . import plots_each
 from .plot_data import (
     BEYOND,
     PAYLOADS,
@@ -35,6 +36,7 @@ from .series import PLACEMENTS, parse
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 ASIDE = 1.12  # factor between the marks of neighbouring lines of a figure against percentiles
+FAR = 4  # sizes nearer than this factor to each other are no curve
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
 
 
@@ -60,7 +62,7 @@ def sheet_of(
         title,
         [3.2 if rows == 1 else 2.6] * rows,
         len(groups) // rows,
-        f"{note}\n{data.conditions}",
+        data.caption(note, points),
         legend,
         share_y=columns > 1,
     )
@@ -86,7 +88,7 @@ def grey_note(data: Data, points: Sequence[Point]) -> str:
     """What the grey lines are, where there are any."""
     if all(p.backend in data.shown for p in points):
         return ""
-    return f" Grey: all but the {MOST} of a family that are CPython's designs or best over all cells; the rankings name them all."
+    return f" Grey: all but the {MOST} of a family that are CPython's designs or best over all cells; the rankings and the figures of each name them all."
 
 
 def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
@@ -106,6 +108,14 @@ def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point
         )
 
 
+def is_curve(points: Iterable[Point]) -> bool:
+    """Whether a backend of the panel was measured at two sizes that are far from each other."""
+    sizes: dict[style.Backend, list[int]] = {}
+    for p in points:
+        sizes.setdefault(p.backend, []).append(p.bytes)
+    return any(max(own) >= FAR * min(own) for own in sizes.values())
+
+
 Floor = Callable[[Data, str, Sequence[int]], dict[str, list[float]]]
 
 
@@ -120,10 +130,10 @@ def by_size(
     """A figure against message size, whose scale fits the mechanisms, not null and floors."""
     points = [p for p in points if p.peers == (1, 1)]
     cells = panels_of(points).values()
-    points = [p for members in cells if len({p.bytes for p in members}) > 1 for p in members]
+    points = [p for members in cells if is_curve(members) for p in members]
     sizes = sorted({p.bytes for p in points})
     if not points:
-        raise Nothing("needs two message sizes")
+        raise Nothing(f"needs two message sizes, one {FAR} times the other")
     scales: dict[str, tuple[float, float]] = {}
     floors: dict[tuple[str, str], dict[str, list[float]]] = {}
     for kind in kinds_of(points):
@@ -206,6 +216,12 @@ def ranking_of_throughput(data: Data) -> style.Sheet:
     return ranking(data, "throughput", f"Ranking of throughput at {data.at()} (the best is on top)")
 
 
+RANKING = (
+    f"{style.POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput). "
+    "Those called _spin never sleep. Blue: pipes; orange: queues; hollow: CPython's own."
+)
+
+
 def ranking(data: Data, metric: str, title: str) -> style.Sheet:
     points = [
         p
@@ -232,9 +248,7 @@ def ranking(data: Data, metric: str, title: str) -> style.Sheet:
         title,
         [0.19 * rows + 0.1 for rows in heights],
         len(places),
-        f"{style.POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput)."
-        " Those called _spin never sleep. Blue: pipes; orange: queues; hollow: CPython's own."
-        f"\n{data.conditions}",
+        data.caption(RANKING, points),
         ranking=True,
         width=style.WIDTH * max(1.0, len(places) / 2),
     )
@@ -338,6 +352,7 @@ def throughput_by_peers(data: Data) -> style.Sheet:
 
 FIGURES = (
     *(latency_by_size, throughput_by_size, bandwidth_by_size),
+    *plots_each.FIGURES,
     *(shared_locks, array_handoff, processes),
 )
 FIGURES_AT_ONE_SIZE = (

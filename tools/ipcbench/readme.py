@@ -19,6 +19,7 @@ from typing import Any
 
 from . import claims, quality
 from .claim_data import load_facts
+from .readme_fastest import SIZES, crowds, fastest, many_core
 from .readme_huge import huge
 from .readme_idle import waiting
 from .readme_process import ABOUT, processes, ways
@@ -29,27 +30,26 @@ from .readme_runs import (
     caption,
     is_about,
     longest,
+    median_cell,
     newest,
+    not_measured,
     run_folders,
     warnings,
 )
 from .readme_shared import shared, shared_values
 from .rundir import RunDir, write_text
 from .summary import OTHERS
-from .tables import bytes_text, digits, interval_text
+from .tables import bytes_text, digits
 from .verdict import Cell, Verdict
 from .verdict_page import machine_text, table
 from .verdict_text import part_title, parts, sentence, turning
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CPUS = 2
-SIZES = (64, 4096, 65536)
 METRICS = {
     "latency": "Round trip, p50: lower is better",
     "throughput": "Throughput, messages per second, one producer and one consumer: higher is better",
 }
-WAIT_CLASSES = ("block", "adaptive", "spin")
-NAMED = 3  # so many are named of those that cannot be told from the fastest
 ASKED = "C29"  # Pipe outperforms Queue
 MANY = 1 << 20  # so many producers or consumers means any number
 
@@ -89,18 +89,23 @@ def headline(run: RunDir) -> str:
         "",
     ]
     rows = [row for row in run.summary() if row["bytes"] in SIZES and row["backend"] != "null"]
+    skipped = [row for row in run.skipped() if row["bytes"] in SIZES and row["backend"] != "null"]
     for metric, title in METRICS.items():
         for placement, where in PLACEMENTS.items():
-            chosen = [
-                row
-                for row in rows
-                if row["question"].endswith(f"_{metric}")
-                and row["placement"] == placement
-                and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
-            ]
+            chosen, missing = (
+                [
+                    row
+                    for row in of
+                    if row["question"] in (f"pipe_{metric}", f"queue_{metric}")
+                    and row["placement"] == placement
+                    and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
+                ]
+                for of in (rows, skipped)
+            )
             if chosen:
                 lines = _headline_table(chosen, plan.get("wait_class", {}))
                 out += [f"**{title} ({placement}: {where})**", "", lines, ""]
+                out += [not_measured(missing), ""] if missing else []
     return "\n".join(out) + "\n</details>\n"
 
 
@@ -116,144 +121,10 @@ def _headline_table(rows: Sequence[Mapping[str, Any]], wait_class: Mapping[str, 
     head = ["backend", "family", "waits", "moves", *map(bytes_text, sizes)]
     body = [
         [f"`{backend}`", family, wait_class.get(backend, ""), moves]
-        + [_headline_cell(cells.get(size)) for size in sizes]
+        + [median_cell(cells.get(size)) for size in sizes]
         for (moves, family, backend), cells in sorted(lines.items())
     ]
     return table(head, body, map(bytes_text, sizes))
-
-
-def _headline_cell(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return ""
-    floor = f" x{digits(row['x_floor'])}" if row["x_floor"] is not None else ""
-    return " ".join(filter(None, interval_text(row))) + floor
-
-
-def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
-    """One table: at each size and placement the fastest C++ backend of each family and wait class, for bytes and one
-    pair of peers. Spinning is never ranked with sleeping."""
-    wait_class = run.plan().get("wait_class", {})
-    rows = [
-        {**row, "wait_class": wait_class.get(row["backend"], WAIT_CLASSES[0])}
-        for row in run.summary()
-        if _competes(row)
-    ]
-    classes = [name for name in WAIT_CLASSES if any(row["wait_class"] == name for row in rows)]
-    places = [place for place in PLACEMENTS if any(row["placement"] == place for row in rows)]
-    columns = [
-        (family, metric)
-        for metric in metrics
-        for family in ("pipe", "queue")
-        if any(row["question"] == f"{family}_{metric}" for row in rows)
-    ]
-    names = {"latency": "round trip", "throughput": "messages"}
-    head = ["message", "on", "waits", *(f"{family}: {names[metric]}" for family, metric in columns)]
-    body = []
-    for size in SIZES:
-        for place in places:
-            for waits in classes:
-                cell = (size, place, waits)
-                here = [r for r in rows if (r["bytes"], r["placement"], r["wait_class"]) == cell]
-                cells = [_fastest_cell(here, *column) for column in columns]
-                if any(cells):
-                    body.append([bytes_text(size), place, waits, *cells])
-    lead = "".join(f"- {line}\n" for line in _in_short(rows, metrics))
-    environment = run.environment()
-    machine = ", ".join(machine_text(environment).split(", ")[:3])
-    lead = f"{machine}, {str(environment.get('start', ''))[:10]}:\n\n{lead}"
-    note = (
-        "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
-        "same: both processes on one CPU, cross: on two. block: who waits sleeps at once; adaptive: spins a little, then "
-        "sleeps; spin: never sleeps. In square brackets the interval of the median; x: times the bare operation; in round "
-        "brackets the others of the same kind whose intervals overlap the fastest one's. A factor below 1 is explained under Method (Floors)."
-    )
-    return f"{lead}\n{table(head, body)}\n\n{note}\n"
-
-
-WAITS = {
-    "block": "who sleeps at once",
-    "adaptive": "who spins, then sleeps",
-    "spin": "who only spins",
-}
-
-
-def _in_short(rows: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> Iterable[str]:
-    """The fastest round trip of a small message in a sentence each: by placement and wait class."""
-    if "latency" not in metrics:
-        return
-    for place, where in PLACEMENTS.items():
-        here = [r for r in rows if (r["bytes"], r["placement"]) == (SIZES[0], place)]
-        text = [
-            _words(words, [r for r in here if r["wait_class"] == w]) for w, words in WAITS.items()
-        ]
-        if any(text):
-            begin = f"**{where[0].upper()}{where[1:]}**, {bytes_text(SIZES[0])} there and back"
-            yield f"{begin}: {'; '.join(filter(None, text))}."
-
-
-def _words(waits: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    best = []
-    for family in ("pipe", "queue"):
-        ranked = sorted(
-            (row for row in rows if row["question"] == f"{family}_latency"),
-            key=lambda row: row["median"],
-        )
-        if ranked:
-            first, *others = ranked
-            ties = sum(_overlap(first, row) for row in others)
-            said = f"{ties} other{'s' if ties > 1 else ''} cannot be told from it"
-            tied = f" ({said})" if ties else ""
-            best.append(
-                f"{family} `{first['backend']}` {' '.join(filter(None, interval_text(first)))}{tied}"
-            )
-    return f"{waits}, {' and '.join(best)}" if best else ""
-
-
-def many_core(run: RunDir) -> str:
-    """As fastest(), of the newest run under results/many-core/ beside the reference run's folder. Raises ReadmeError.
-
-    Round trips only: the run is from before batches of streams had to be longer than what the transport holds.
-    """
-    run_there = newest(run.path.parent.parent / "many-core")
-    environment = run_there.environment()
-    where = (
-        f"{machine_text(environment)}. Measured {str(environment.get('start', ''))[:10]}, run "
-        f"[{run_there.path.name}](results/many-core/{run_there.path.name}/)."
-    )
-    blocks = run_there.plan().get("blocks", "several")
-    return f"{fastest(run_there, ['latency'])}\n{where} Blocks: {blocks}. Its warnings: {warnings(environment)}.\n"
-
-
-def _competes(row: Mapping[str, Any]) -> bool:
-    return (
-        row["median"] is not None
-        and (row["codec"], row["op"]) == (None, None)
-        and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
-        and row["backend"] != "null"
-        and not row["backend"].startswith("cpython_")
-    )
-
-
-def _fastest_cell(rows: Sequence[Mapping[str, Any]], family: str, metric: str) -> str:
-    """The best of the question's rows, and after it those whose intervals overlap its own, best first."""
-    sign = -1 if metric == "throughput" else 1
-    own = [row for row in rows if row["question"] == f"{family}_{metric}"]
-    ranked = sorted(own, key=lambda row: sign * row["median"])
-    if not ranked:
-        return ""
-    best = ranked[0]
-    tied = [row for row in ranked[1:] if _overlap(best, row)]
-    names = [f"`{row['backend']}`" for row in tied]
-    if len(names) > NAMED + 1:
-        names[NAMED:] = [f"{len(names) - NAMED} more"]
-    others = f" ({', '.join(names)})" if names else ""
-    return f"`{best['backend']}` {_headline_cell(best)}{others}"
-
-
-def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    if a["low"] is None or b["low"] is None:
-        return True
-    return a["low"] <= b["high"] and b["low"] <= a["high"]
 
 
 def targets(run: RunDir) -> str:
@@ -351,8 +222,9 @@ def backends(listed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _killed(backend: Mapping[str, Any]) -> str:
-    """What the others notice of a kill in each state; runs of before that was listed have none."""
-    return " / ".join((backend.get("killed") or {}).values())
+    """What the others notice of a kill in each state: certain of who survives it, else the worst that may be."""
+    seen = " / ".join((backend.get("killed") or {}).values())
+    return seen if backend.get("survives_kill", True) or not seen else f"{seen}, at worst"
 
 
 def _peers(backend: Mapping[str, Any]) -> str:
@@ -388,8 +260,11 @@ def figures(run: RunDir) -> str:
     linked = {
         "ranking_of_round_trips_64B": "all round trips at 64 B, the best on top",
         "ranking_of_throughput_64B": "all throughputs",
+        "round_trips_of_each_pipe": "round trips of each pipe",
+        "round_trips_of_each_queue": "and queue",
+        "throughput_of_each_pipe": "throughput of each pipe",
+        "throughput_of_each_queue": "and queue",
         "percentiles_64B": "the tails",
-        "throughput_by_peers_64B": "several producers and consumers",
         "bandwidth_by_size": "bytes per second",
     }
     more = [
@@ -410,6 +285,7 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "fastest": fastest,
     "many-core": many_core,
     "headline": headline,
+    "crowds": crowds,
     "verdict": verdict,
     "targets": targets,
     "shared-values": shared_values,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,18 @@ def warnings(environment: Mapping[str, Any]) -> str:
         "; ".join(re.sub(r"( series (?:are|took) [^:]*): .*", r"\1", text) for text in said)
         or "none"
     )
+
+
+def not_measured(skipped: Iterable[Mapping[str, Any]]) -> str:
+    """Why cells of a table are empty, and which backends it lacks: the reasons of these rows of runs.csv."""
+    backends: dict[str, set[str]] = {}
+    for row in skipped:
+        backends.setdefault(row["reason"], set()).add(row["backend"])
+    said = (
+        f"{reason} ({', '.join(f'`{name}`' for name in sorted(names))})"
+        for reason, names in sorted(backends.items())
+    )
+    return f"Not measured: {'; '.join(said)}." if backends else ""
 
 
 def figure(run: RunDir, name: str, text: str) -> str:
@@ -102,6 +114,14 @@ def scaled_cell(row: Mapping[str, Any] | None, factor: float, unit: str) -> str:
         None if row[end] is None else digits(factor * row[end]) for end in ("median", "low", "high")
     )
     return f"{median} {unit}" if low is None else f"{median} {unit} [{low}, {high}]"
+
+
+def median_cell(row: Mapping[str, Any] | None) -> str:
+    """The median of a summary row, its interval, and how many times the floor it is; empty without a row."""
+    if row is None:
+        return ""
+    floor = f" x{digits(row['x_floor'])}" if row["x_floor"] is not None else ""
+    return " ".join(filter(None, interval_text(row))) + floor
 
 
 def is_about(claim: Claim, questions: Container[str]) -> bool:

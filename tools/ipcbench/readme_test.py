@@ -11,6 +11,7 @@ from ipcbench import readme
 from ipcbench.readme import ReadmeError, reference_run, update
 from ipcbench.run_fixture import ENVIRONMENT, around, make_run
 from ipcbench.rundir import HISTOGRAM_COLUMNS, RUN_COLUMNS, SCHEMA, SUMMARY_COLUMNS
+from ipcbench.series import parse
 
 TOOL = Path(__file__).resolve().parent.parent / "readme"
 OLD, NEW = "20260101T000000Z_0123456789ab_0123abcd", "20260102T000000Z_0123456789ab_0123abcd"
@@ -107,6 +108,62 @@ def test_the_fastest_of_each_family_is_named_with_those_that_cannot_be_told_from
     assert line.startswith("| 64 B | cross | block | ")
     assert "| `os_pipe` 10.0 us [9." in line and "x2.00 (`unix_stream`) |" in line
     assert "fifo" not in line and "null" not in line and "cpython" not in line
+
+
+def test_crowds_are_ranked_by_how_many_put_and_get(root):
+    run = {}
+    for backend, median in {
+        "pipe_locked": 1e6,
+        "pipe_feeder": 5e5,
+        "null": 1e9,
+        "spinning": 9e6,
+    }.items():
+        for placement in ("same", "free"):
+            for crowd in ("producers:1/consumers:1", "producers:4/consumers:4"):
+                name = f"queue_throughput/{backend}/bytes:64/{crowd}/placement:{placement}"
+                run[name] = around(median if crowd.endswith("1") else median / 8, seed=4)
+    run[
+        "queue_throughput/cpython_queue/bytes:64/codec:pickle/producers:4/consumers:4/placement:same"
+    ] = around(9e4)
+    folder = make_run(root / "run", run)
+    spun = "queue_throughput/os_spin/bytes:64/producers:4/consumers:4/placement:same"
+    columns = {"series": spun, **parse(spun).columns()}
+    folder.append_run(
+        {"schema": SCHEMA, "run": "run", **columns, "status": "skipped", "reason": "too many spin"}
+    )
+    text = readme.crowds(folder)
+    head, _, block, spin, *_ = text.splitlines()
+    assert head == "| message | waits | 1x1 | 4x4 |"
+    assert block.startswith("| 64 B | block | `pipe_locked` 1.00 M/s [") and " 125 k/s [" in block
+    assert spin.startswith("| 64 B | spin | `spinning` 9.00 M/s [")
+    same, free = text.split("**same: ")[1].split("**free: ")
+    assert "| `pipe_feeder` | block | bytes | 500 k/s [" in same and "62.5 k/s [" in free
+    assert "| `cpython_queue` | block | objects |  | 90.0 k/s [" in same and "cpython" not in free
+    assert "Not measured: too many spin (`os_spin`)." in same and "Not measured" not in free
+    assert "null" not in text and text.endswith("\n</details>\n")
+
+
+def test_what_has_no_number_in_the_headline_has_a_reason(root):
+    folder = make_run(root / "run", values())
+    for name, reason in {
+        "pipe_latency/posix_mq/bytes:65536/placement:cross": "at most 8192 bytes",
+        "pipe_latency/sysv_mq/bytes:65536/placement:cross": "at most 8192 bytes",
+        "pipe_latency/spinning/bytes:64/placement:same": "would keep the CPU",
+        "pipe_latency/other/bytes:16/placement:cross": "not shown",
+    }.items():
+        row = {"schema": SCHEMA, "run": "run", "series": name, **parse(name).columns()}
+        folder.append_run({**row, "status": "skipped", "reason": reason})
+    text = readme.headline(folder)
+    assert "Not measured: at most 8192 bytes (`posix_mq`, `sysv_mq`)." in text
+    assert text.count("Not measured") == 1  # on one CPU there is no table
+
+
+def test_what_a_kill_does_is_the_worst_where_nothing_is_promised():
+    killed = {"idle": "nothing", "sending": "hang", "receiving": "nothing"}
+    row = {**BACKENDS[0], "killed": killed}
+    assert "| nothing / hang / nothing | end of file |" in readme.backends([row])
+    row["survives_kill"] = False
+    assert "| nothing / hang / nothing, at worst | end of file |" in readme.backends([row])
 
 
 def test_spinning_is_ranked_with_spinning_alone(root):
@@ -289,6 +346,7 @@ def test_every_part_has_a_name_that_the_readme_may_use():
             "fastest",
             "many-core",
             "headline",
+            "crowds",
             "verdict",
             "targets",
             "shared-values",

@@ -123,6 +123,10 @@ class RunDir:
     def runs(self) -> list[Row]:
         return self._csv("runs.csv", RUN_COLUMNS)
 
+    def skipped(self) -> list[Row]:
+        """Rows of runs.csv, one a series that cannot be measured, with the reason."""
+        return [row for row in self.runs() if row["status"] == "skipped"]
+
     def summary(self) -> list[Row]:
         return self._csv("summary.csv", SUMMARY_COLUMNS)
 

@@ -145,7 +145,12 @@ def _section(
         out += [f"Crossover {turn}: {where}.\n" for turn, where in turning(cells)]
         out += [_cells(cells), ""]
     out += ["### Fairness", "", _fairness(verdict, rows, plan, environment), ""]
-    out += ["### Again", "", "```sh", "# all of it", repeat_all(verdict)]
+    out += ["### Again", ""]
+    out += [
+        "Of fewer series each has more time: its batches can be longer than they were here.",
+        "",
+    ]
+    out += ["```sh", "# all of it", repeat_all(verdict)]
     for cells in parts(verdict):
         for cell in cells:
             where = [part_names(cell)[-1], *map(str, _labels(cell).values())]
