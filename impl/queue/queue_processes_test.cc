@@ -163,6 +163,32 @@ TEST_P(QueueProcesses, CountItemsOverAllOfThem) {
   EXPECT_TRUE(queue.full());
 }
 
+// Two that put in turns, each after the other has done so.
+TEST_P(QueueProcesses, KeepTheOrderOfAllPutsWhereTheTraitsSaySo) {
+  if (!traits().order.ends_with("over all producers")) GTEST_SKIP() << traits().order;
+  constexpr int kRounds = 20;
+  constexpr int kItems = 8;  // fit into every transport
+  SimpleQueue<int> queue(GetParam());
+  auto [here, there] = Pipe();
+  Running other([&, &turn = there] {
+    for (int put = 1; put < kRounds * kItems; put += 2) {
+      turn.recv<int>();
+      queue.put(put);
+      turn.send(put);
+    }
+  });
+  for (int round = 0; round < kRounds; ++round) {
+    const int first = round * kItems;
+    for (int put = first; put < first + kItems; put += 2) {
+      queue.put(put);
+      here.send(put);
+      EXPECT_EQ(here.recv<int>(), put + 1);
+    }
+    for (int got = first; got < first + kItems; ++got) EXPECT_EQ(queue.get(), got);
+  }
+  EXPECT_EQ(end_of(*other), 0);
+}
+
 TEST_P(QueueProcesses, EndOnlyAfterTheirItemsHaveLeftThem) {
   Queue<std::string> queue(0, GetParam());
   const std::string large(large_object(traits(), kLarge), 'x');

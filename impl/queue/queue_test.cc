@@ -265,7 +265,14 @@ TEST_P(QueueThreads, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {
 TEST_P(QueueThreads, WaitInPutForASlot) {
   Queue<int> queue(1, GetParam());
   queue.put(1);
-  std::thread other([&] { queue.put(2); });
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    queue.put(2);
+    done = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(done);
+  EXPECT_EQ(queue.qsize(), 1u);
   EXPECT_EQ(queue.get(), 1);
   EXPECT_EQ(queue.get(), 2);
   other.join();
