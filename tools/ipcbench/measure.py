@@ -236,7 +236,8 @@ def head(run: str, name: str) -> dict[str, Any]:
 def write_beginning(
     rundir: RunDir, run: str, skipped: Sequence[Listed], failures: Mapping[str, Result]
 ) -> None:
-    """The rows of series that no block launches: skipped ones, and those that failed to calibrate (no block)."""
+    """Begins runs.csv with the series that no block launches: skipped ones, and those that failed to calibrate (no block)."""
+    rundir.begin_runs()
     for entry in skipped:
         row = head(run, entry.series.name)
         rundir.append_run({**row, "utc": None, "status": "skipped", "reason": entry.skip})

@@ -135,9 +135,11 @@ def wait_for_rows(process, out, count):
     raise AssertionError("no rows within a minute")
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("signum", "rows"), [(signal.SIGINT, 5), (signal.SIGTERM, 5), (signal.SIGINT, 0)]
+)
 def test_a_stopped_run_keeps_what_it_has_and_resumes_exactly_the_rest(
-    tmp_path, tiny_profiles, cpython_program, signum, capsys
+    tmp_path, tiny_profiles, cpython_program, signum, rows, capsys
 ):
     out, scratch = tmp_path / "out", tmp_path / "scratch"
     scratch.mkdir()
@@ -153,7 +155,7 @@ def test_a_stopped_run_keeps_what_it_has_and_resumes_exactly_the_rest(
         text=True,
         env=os.environ | {"PYTHONPATH": str(TOOLS), "TMPDIR": str(scratch)},
     )
-    wait_for_rows(process, out, 5)
+    wait_for_rows(process, out, rows)
     while not [p for p in commands() if str(scratch) in p]:
         assert process.poll() is None
     process.send_signal(signum)
@@ -162,8 +164,9 @@ def test_a_stopped_run_keeps_what_it_has_and_resumes_exactly_the_rest(
     folder = the_folder(out)
     assert f"--resume {folder.path}" in said and signum.name in said
     kept = (folder.path / "runs.csv").read_text()
-    assert folder.plan()["state"] == "partial" and 4 < len(folder.runs()) < 4 * 8
-    assert {path.name for path in folder.path.iterdir()} == FILES
+    assert folder.plan()["state"] == "partial" and rows <= len(folder.runs()) < 4 * 8
+    missing = FILES - {path.name for path in folder.path.iterdir()}
+    assert missing <= (set() if rows else {"histograms.csv", "plots"})
     assert not list(scratch.iterdir()) and not [p for p in commands() if str(scratch) in p]
 
     assert run.main(["--resume", str(folder.path)], [cpython_program], tiny_profiles) == 0

@@ -136,6 +136,10 @@ class RunDir:
             return []
         return self._csv("histograms.csv", HISTOGRAM_COLUMNS)
 
+    def begin_runs(self) -> None:
+        """Makes runs.csv with its header: a run that is stopped before its first row has one, too."""
+        write_text(self.path / "runs.csv", ",".join(RUN_COLUMNS) + "\n")
+
     def append_run(self, row: Mapping[str, Any]) -> None:
         self._append("runs.csv", RUN_COLUMNS, [row])
 
