@@ -25,7 +25,7 @@ NEAR_FACTOR = 4  # times as many blocks for a cell that is too near the margin f
 SAME_TOUCH = (
     "Same work on both sides: producers write and consumers read every byte of every message, the same "
     "placement, in the same blocks, the same number of messages a batch (more for a side whose batch would fit into its "
-    "transport at once, for that is no stream); loss, duplication or a dead process is a failed run, not a number."
+    "transport at once, for that is no stream, or would be shorter than the profile's batch_ms); loss, duplication or a dead process is a failed run, not a number."
 )
 
 
