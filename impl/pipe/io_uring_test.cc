@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // A kernel that refuses io_uring, as containers often make it: by a filter of system calls.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -9,6 +8,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <iterator>
 #include <string>
 
 #include "impl/driver/errors.h"

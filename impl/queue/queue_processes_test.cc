@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Queues between processes, over every backend: the programs that a Python user writes, and killed
-// users. Every case forks.
+// users. Every case forks. Longer than most: one case for each promise.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -90,15 +90,20 @@ TEST_P(QueueProcesses, TakeItemsAfterAWaitingReaderWasKilled) {
   }
 }
 
-TEST_P(QueueProcesses, PutItemsAfterAWaitingWriterWasKilled) {
-  if (!traits().survives_kill) GTEST_SKIP() << traits().on_kill;
-  Queue<int> queue(1, GetParam());
+// A writer that waits for the only slot is killed; then the item in it is taken.
+void kill_a_waiting_writer(Queue<int>& queue) {
   queue.put(1);
   Running writer([&] { queue.put(2); });
   EXPECT_FALSE(writer->join(kBrief));
   writer->kill();
   EXPECT_EQ(end_of(*writer), -SIGKILL);
   EXPECT_EQ(queue.get(true, kHang), 1);
+}
+
+TEST_P(QueueProcesses, PutItemsAfterAWaitingWriterWasKilled) {
+  if (!traits().survives_kill) GTEST_SKIP() << traits().on_kill;
+  Queue<int> queue(1, GetParam());
+  kill_a_waiting_writer(queue);
   queue.put(3, true, kHang);
   EXPECT_EQ(queue.get(true, kHang), 3);
 }
@@ -218,12 +223,7 @@ TEST_P(QueueProcesses, JoinTheirThreadOnceTheirItemsHaveLeftThem) {
 
 TEST_P(QueueProcesses, HaveNoTaskWhileTheyWaitForASlot) {
   JoinableQueue<int> queue(1, GetParam());
-  queue.put(1);
-  Running child([&] { queue.put(2); });
-  EXPECT_FALSE(child->join(kBrief));
-  child->kill();
-  EXPECT_EQ(end_of(*child), -SIGKILL);
-  EXPECT_EQ(queue.get(true, kHang), 1);
+  kill_a_waiting_writer(queue);
   queue.task_done();
   EXPECT_THROW(queue.task_done(), ValueError);
   Running joiner([&] { queue.join(); });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Queue, JoinableQueue and SimpleQueue within one process and between its threads, over every
-// backend: what Python's do. No case forks.
+// backend: what Python's do. No case forks. Longer than most: one case for each promise.
 #include "impl/queue/queue.h"
 
 #include <fcntl.h>

@@ -4,7 +4,9 @@
 //
 // A memory is constructed before the processes that use it: that many bytes, all zero, resident,
 // aligned to a cache line, seen by every process forked while the object exists, at the same
-// address. Nothing is left behind when the last process ends, however.
+// address. What is left behind when the last process ends, however it does, is removed when the
+// next of its kind is made; the trait `leftovers` says what, and what a kill inside the constructor
+// leaves. The same holds of a lock.
 //
 // A lock guards the bytes of one value. The object is constructed before the processes that use it,
 // with room for what they share; fork copies it. Any process and any thread may call. A lock has

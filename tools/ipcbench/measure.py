@@ -256,7 +256,7 @@ def measure(
 
     Raises ProgramError when a program is replaced meanwhile; the run that met it is not kept.
     """
-    runs = rundir.runs() if (rundir.path / "runs.csv").exists() else []
+    runs = rundir.runs()
     todo = pending(plan, runs)
     failures = Counter(row["series"] for row in runs if row["status"] == "failed")
     expected = [_expected(plan, item.series) for item in todo]

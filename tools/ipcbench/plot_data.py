@@ -103,6 +103,13 @@ def point(row: Mapping[str, Any]) -> Point | None:
     )
 
 
+def whiskers(points: Sequence[Point]) -> np.ndarray:
+    """The lengths of the bars below and above each median, shape (2, n); 0 without interval."""
+    ends = np.array([p.ends for p in points])
+    median = np.array([p.median for p in points])
+    return np.array([median - ends[:, 0], ends[:, 1] - median])
+
+
 def kinds_of(points: Iterable[Point]) -> list[str]:
     """The kinds that occur, in fixed order."""
     found = {(p.backend[0], PAYLOADS.index(p.payload), p.kind) for p in points}

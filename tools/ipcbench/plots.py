@@ -29,6 +29,7 @@ from .plot_data import (
     point,
     quantiles,
     read,
+    whiskers,
 )
 from .plots_shared import array_handoff, processes, shared_locks
 from .rundir import RunDir, RunDirError
@@ -75,13 +76,6 @@ def sheet_of(
         if not members:
             style.absent(ax)
     return sheet, ((ax, key, members) for ax, (key, members) in zip(flat, groups.items()))
-
-
-def whiskers(points: Sequence[Point]) -> np.ndarray:
-    """The lengths of the bars below and above each median, shape (2, n); 0 without interval."""
-    ends = np.array([p.ends for p in points])
-    median = np.array([p.median for p in points])
-    return np.array([median - ends[:, 0], ends[:, 1] - median])
 
 
 def grey_note(data: Data, points: Sequence[Point]) -> str:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from matplotlib.axes import Axes
 
 from . import plot_style as style
-from .plot_data import MOST, Data, Nothing, Point
+from .plot_data import MOST, Data, Nothing, Point, whiskers
 from .series import PLACEMENTS
 
 COLUMNS = 5
@@ -88,20 +88,6 @@ def _each(data: Data, family: str, metric: str) -> style.Sheet:
         legend,
         share_y=True,
     )
-    best = {
-        place: [
-            (size, better(values))
-            for size in sizes
-            if (
-                values := [
-                    p.median
-                    for p in points
-                    if (p.placement, p.bytes) == (place, size) and not style.is_cpython(p.backend)
-                ]
-            )
-        ]
-        for place in looks
-    }
     panels = [ax for row in sheet.panels for ax in row]
     ends = [end for p in points for end in p.ends]
     for ax, backend in zip(panels, backends):
@@ -110,7 +96,7 @@ def _each(data: Data, family: str, metric: str) -> style.Sheet:
         ax.set_ylim(min(ends) / 1.6, max(ends) * 1.6)
         style.size_axis(ax, sizes)
         for place, look in looks.items():
-            ax.plot(*zip(*best[place]), **_grey(look))
+            ax.plot(*_best(points, place, better), **_grey(look))
             _draw(ax, [p for p in points if (p.backend, p.placement) == (backend, place)], look)
     for ax in panels[len(backends) :]:
         ax.remove()
@@ -122,6 +108,18 @@ def _each(data: Data, family: str, metric: str) -> style.Sheet:
     return sheet
 
 
+def _best(
+    points: Sequence[Point], placement: str, better: Callable[[Iterable[float]], float]
+) -> tuple[list[int], list[float]]:
+    """Sizes, and the best median of C++ at each."""
+    found: dict[int, list[float]] = {}
+    for p in points:
+        if p.placement == placement and not style.is_cpython(p.backend):
+            found.setdefault(p.bytes, []).append(p.median)
+    sizes = sorted(found)
+    return sizes, [better(found[size]) for size in sizes]
+
+
 def _grey(look: dict[str, object]) -> dict[str, object]:
     return style.rest_line() | {"linestyle": look["linestyle"]}
 
@@ -130,7 +128,5 @@ def _draw(ax: Axes, points: Sequence[Point], look: dict[str, object]) -> None:
     if not points:
         return
     points = sorted(points, key=lambda p: p.bytes)
-    below = [p.median - p.ends[0] for p in points]
-    above = [p.ends[1] - p.median for p in points]
     x, y = [p.bytes for p in points], [p.median for p in points]
-    ax.errorbar(x, y, yerr=[below, above], elinewidth=0.8, capsize=1.5, **look)
+    ax.errorbar(x, y, yerr=whiskers(points), elinewidth=0.8, capsize=1.5, **look)

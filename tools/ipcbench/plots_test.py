@@ -307,7 +307,7 @@ def test_bars_are_the_intervals_of_the_summary_and_absent_without_one():
     rows = [
         {**head, "bytes": n, "median": m, "low": a, "high": b} for n, (m, a, b) in values.items()
     ]
-    assert plots.whiskers([plots.point(row) for row in rows]).tolist() == [[3, 0, 1], [5, 0, 0]]
+    assert plot_data.whiskers([plots.point(row) for row in rows]).tolist() == [[3, 0, 1], [5, 0, 0]]
 
 
 def test_no_two_backends_look_alike():

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import claims, quality
 from .claim_data import load_facts
-from .readme_fastest import SIZES, crowds, fastest, many_core
+from .readme_fastest import PAIR, SIZES, crowd_of, crowds, fastest, many_core
 from .readme_huge import huge
 from .readme_idle import waiting
 from .readme_process import ABOUT, processes, ways
@@ -98,7 +98,7 @@ def headline(run: RunDir) -> str:
                     for row in of
                     if row["question"] in (f"pipe_{metric}", f"queue_{metric}")
                     and row["placement"] == placement
-                    and (row["producers"] or 1, row["consumers"] or 1) == (1, 1)
+                    and crowd_of(row) == PAIR
                 ]
                 for of in (rows, skipped)
             )

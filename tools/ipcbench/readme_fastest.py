@@ -16,19 +16,15 @@ SIZES = (64, 4096, 65536)
 WAIT_CLASSES = ("block", "adaptive", "spin")
 NAMED = 3  # so many are named of those that cannot be told from the fastest
 METRICS = ("latency", "throughput")
-CROWDS = ((1, 1), (2, 1), (1, 2), (2, 2), (4, 4))  # producers, consumers
+PAIR = (1, 1)  # producers, consumers
+CROWDS = (PAIR, (2, 1), (1, 2), (2, 2), (4, 4))
 
 
 def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
     """One table: at each size and placement the fastest C++ backend of each family and wait class, for bytes and one
     pair of peers. Spinning is never ranked with sleeping."""
-    wait_class = run.plan().get("wait_class", {})
-    rows = [
-        {**row, "wait_class": wait_class.get(row["backend"], WAIT_CLASSES[0])}
-        for row in run.summary()
-        if _competes(row)
-    ]
-    classes = [name for name in WAIT_CLASSES if any(row["wait_class"] == name for row in rows)]
+    rows = [row for row in _rows(run) if _is_ours(row) and row["crowd"] == PAIR]
+    classes = [name for name in WAIT_CLASSES if any(row["waits"] == name for row in rows)]
     places = [place for place in PLACEMENTS if any(row["placement"] == place for row in rows)]
     columns = [
         (family, metric)
@@ -43,7 +39,7 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
         for place in places:
             for waits in classes:
                 cell = (size, place, waits)
-                here = [r for r in rows if (r["bytes"], r["placement"], r["wait_class"]) == cell]
+                here = [r for r in rows if (r["bytes"], r["placement"], r["waits"]) == cell]
                 cells = [_fastest_cell(here, *column) for column in columns]
                 if any(cells):
                     body.append([bytes_text(size), place, waits, *cells])
@@ -73,9 +69,7 @@ def _in_short(rows: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> Iter
         return
     for place, where in PLACEMENTS.items():
         here = [r for r in rows if (r["bytes"], r["placement"]) == (SIZES[0], place)]
-        text = [
-            _words(words, [r for r in here if r["wait_class"] == w]) for w, words in WAITS.items()
-        ]
+        text = [_words(words, [r for r in here if r["waits"] == w]) for w, words in WAITS.items()]
         if any(text):
             begin = f"**{where[0].upper()}{where[1:]}**, {bytes_text(SIZES[0])} there and back"
             yield f"{begin}: {'; '.join(filter(None, text))}."
@@ -114,21 +108,24 @@ def many_core(run: RunDir) -> str:
     return f"{fastest(run_there, ['latency'])}\n{where} Blocks: {blocks}. Its warnings: {warnings(environment)}.\n"
 
 
-def _competes(row: Mapping[str, Any]) -> bool:
-    return _is_ours(row) and _crowd(row) == CROWDS[0]
+def _rows(run: RunDir) -> list[dict[str, Any]]:
+    """The rows of the summary that have a median, but those of null, with how who waits does so, and the crowd."""
+    wait_class = run.plan().get("wait_class", {})
+    return [
+        {**row, "waits": wait_class.get(row["backend"], WAIT_CLASSES[0]), "crowd": crowd_of(row)}
+        for row in run.summary()
+        if row["median"] is not None and row["backend"] != "null"
+    ]
 
 
 def _is_ours(row: Mapping[str, Any]) -> bool:
     """A C++ backend that moves bytes, one message a call."""
-    return (
-        row["median"] is not None
-        and (row["codec"], row["op"]) == (None, None)
-        and row["backend"] != "null"
-        and not row["backend"].startswith("cpython_")
-    )
+    plain = (row["codec"], row["op"]) == (None, None)
+    return plain and not row["backend"].startswith("cpython_")
 
 
-def _crowd(row: Mapping[str, Any]) -> tuple[int, int]:
+def crowd_of(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Producers and consumers; a pipe has one of each."""
     return row["producers"] or 1, row["consumers"] or 1
 
 
@@ -157,12 +154,7 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 def crowds(run: RunDir) -> str:
     """Streams through queues by how many put and get: where the scheduler places them the fastest C++ backend of each
     wait class at each size, and all backends at the smallest size on every placement."""
-    wait_class = run.plan().get("wait_class", {})
-    rows = [
-        {**row, "waits": wait_class.get(row["backend"], WAIT_CLASSES[0]), "crowd": _crowd(row)}
-        for row in run.summary()
-        if row["question"] == "queue_throughput" and row["backend"] != "null" and row["median"]
-    ]
+    rows = [row for row in _rows(run) if row["question"] == "queue_throughput"]
     crowds_there = [crowd for crowd in CROWDS if any(row["crowd"] == crowd for row in rows)]
     columns = [f"{producers}x{consumers}" for producers, consumers in crowds_there]
     free = [row for row in rows if _is_ours(row) and row["placement"] == "free"]
