@@ -150,20 +150,40 @@ void check_deadlines(const SharedPair& pair, Peers peers) {
   subject.lock().release();
 }
 
-// Who reads sees what one writer wrote, never parts of two.
+// Who reads sees what one writer wrote, never parts of two. The loops may take turns by chance,
+// each reading while no other writes; who only reads meets a writer halfway.
 void check_whole_reads(const SharedPair& pair, Peers peers) {
+  constexpr std::uint32_t kWriters = 3;
   const std::size_t bytes = std::min<std::size_t>(64, pair.traits.max_message);
   Subject subject(pair, bytes);
-  StartLine start(3);
+  AnyLock& lock = subject.lock();
+  const auto write_and_read = [&](std::uint64_t messages, std::uint32_t producer) {
+    const LoopResult result =
+        lock.read_mostly_loop({.bytes = bytes, .messages = messages, .producer = producer});
+    expect(result.fault == Fault::none, "a value was torn after ", result.messages, " accesses");
+  };
+  write_and_read(1, 0);
+  StartLine start(kWriters + 1);
+  Signal done;
   std::vector<Peer> crowd;
-  for (std::uint32_t i = 0; i < 3; ++i) {
+  for (std::uint32_t i = 0; i < kWriters; ++i) {
     crowd.emplace_back(peers, [&, i] {
       start.wait();
-      const LoopResult result = subject.lock().read_mostly_loop(
-          {.bytes = bytes, .messages = 20 * kReadsPerWrite, .producer = i});
-      expect(result.fault == Fault::none, "a value was torn after ", result.messages, " accesses");
+      write_and_read(20 * kReadsPerWrite, i);
+      done.raise();
     });
   }
+  const bool locks = pair.traits.exclusive && !pair.traits.reads_alone;
+  crowd.emplace_back(peers, [&] {
+    start.wait();
+    std::vector<std::byte> copy(bytes);
+    while (done.raised() < kWriters) {
+      if (locks) acquire(lock, "to read");
+      lock.read(0, copy);
+      if (locks) lock.release();
+      expect(check_value(copy), "a value was torn where one only reads");
+    }
+  });
   for (Peer& peer : crowd) peer.finish();
 }
 
