@@ -56,7 +56,7 @@ install_packages() {
 }
 
 setup() {
-  local missing names name reason
+  local missing names name reason status=0
   missing=$(missing_packages "$@")
   [[ -n $missing ]] || return 0
   mapfile -t names < <(cut -d ' ' -f 1 <<<"$missing")
@@ -73,7 +73,9 @@ setup() {
     echo "  apt-get install --no-install-recommends ${names[*]}" >&2
     exit 2
   fi
-  if ! install_packages "${names[@]}"; then
+  install_packages "${names[@]}" || status=$?
+  if ((status > 128)); then exit "$status"; fi # a signal
+  if ((status != 0)); then
     echo "apt-get could not install: ${names[*]}" >&2
     exit 2
   fi

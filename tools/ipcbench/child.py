@@ -3,7 +3,8 @@
 
 Signals: the first SIGINT, SIGTERM or SIGHUP asks the running group to end (SIGTERM, so that it removes its kernel
 objects; SIGKILL follows) and is remembered in `Stop.signum`; whoever drives looks there between two children and
-finishes in an orderly way. The second signal ends everything at once.
+finishes in an orderly way. The second signal ends everything at once, but for SIGHUP: a terminal that is closed sends it
+more than once, and nobody is impatient.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Stop:
             signal.signal(signum, handler)
 
     def _handle(self, signum: int, _frame: Any) -> None:
+        if self.signum is not None and signum == signal.SIGHUP:
+            return
         if self.signum is not None:
             self.end_child(signal.SIGKILL)
             os._exit(128 + signum)

@@ -63,6 +63,21 @@ def test_a_signal_ends_the_child_and_is_remembered(stop):
     assert ended.code == -signal.SIGTERM and not ended.timed_out
 
 
+def test_a_terminal_that_is_closed_twice_lets_the_child_clean_up(stop, tmp_path):
+    script = f"trap 'sleep 0.5; echo done >{tmp_path}/cleaned; exit 1' TERM; sleep 600 & wait"
+
+    def close_twice():
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.1)
+
+    timer = threading.Timer(0.2, close_twice)
+    timer.start()
+    run_child(["sh", "-c", script], stop, 60)
+    timer.join()
+    assert stop.signum == signal.SIGHUP and (tmp_path / "cleaned").exists()
+
+
 def test_a_child_that_ignores_the_signal_is_killed(stop):
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()

@@ -43,6 +43,7 @@ CONTAMINATED = (
     "the A/A pair differs from itself: the environment is contaminated, do not trust these verdicts, measure again "
     "(one in twenty clean runs looks so by chance)"
 )
+CHOOSERS = 3  # one block in so many chooses the best of a side
 _KEY_NAMES = {"bytes": SIZE, "codec": "objects"}
 
 
@@ -64,14 +65,15 @@ class _Runs:
                 self.failed[name, side] += 1
 
     def blocks(self, name: str, column: str, side: str) -> dict[int, float]:
+        """Of a value that is 0, below what its clock can tell, there is no ratio: it does not count."""
         rows = self._rows.get((name, side), ())
-        return {row["block"]: row[column] for row in rows if row[column] is not None}
+        return {row["block"]: row[column] for row in rows if 0 < (row[column] or 0) < math.inf}
 
     @property
     def choosing(self) -> int:
         """So many blocks, the first ones, choose the best of a side."""
         blocks = {row["block"] for rows in self._rows.values() for row in rows} - {None}
-        return (max(blocks) + 1) // 3 if blocks else 0
+        return (max(blocks) + 1) // CHOOSERS if blocks else 0
 
     def main_side(self, name: str) -> str:
         return "a" if (name, "a") in self._rows or (name, "a") in self.failed else ""
@@ -232,7 +234,7 @@ def _verdict(
         outcome=outcome(cells),
         cells=cells,
         cell_confidence=confidence,
-        blocks=max(cell.ratio.n for cell in cells),
+        blocks=max(cell.chosen + cell.ratio.n for cell in cells),
         least=least,
         profile=profile,
         depends_on=keys,
@@ -259,6 +261,9 @@ def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least
         logs = log_ratios(over, under)
         tagged = claim.at_least is None
         result = judge_cell(logs, ratio, claim.bound, confidence, least, tagged)
+    if item.since and result.get("more") is not None:
+        judging = ratio.n + result["more"]
+        result["more"] = _with_choosers(judging) - item.since - ratio.n
     return Cell(
         x=item.x[0],
         y=item.y[0],
@@ -268,8 +273,14 @@ def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least
         x_median=median(x_values.values()) if x_values else None,
         y_median=median(y_values.values()) if y_values else None,
         failed=runs.failed[item.x] + runs.failed[item.y],
+        chosen=item.since,
         **result,
     )
+
+
+def _with_choosers(judging: int) -> int:
+    """The fewest blocks of which so many judge."""
+    return judging + (judging - 1) // (CHOOSERS - 1)
 
 
 def _without_verdict(cell: Cell) -> Cell:

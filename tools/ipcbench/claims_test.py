@@ -313,6 +313,36 @@ def test_the_best_of_a_side_is_chosen_in_other_blocks_than_it_is_judged_in(tmp_p
     assert (best.ratio.n, best.x_median, best.ratio.median) == (8, 2.0e4, pytest.approx(0.75))
 
 
+def test_what_is_too_short_for_its_clock_has_no_ratio_and_does_not_count(tmp_path):
+    values = round_trips({64: 2.0})
+    values[rtt("pipe", PIPE)][3] = 0.0
+    verdict = only(judge(tmp_path, values))
+    assert (verdict.outcome, verdict.cells[0].ratio.n) == ("holds", 11)
+
+
+def test_the_blocks_that_a_best_pair_lacks_include_those_that_choose(tmp_path):
+    pipe, queue = rtt("pipe", "os_pipe", codec=""), rtt("queue", "pipe_locked", codec="")
+
+    def best(blocks):
+        alike = {"blocks": blocks, "sigma": 0.06}
+        values = {pipe: around(1e4, **alike), queue: around(1.1e4, seed=2, **alike)}
+        values[rtt("pipe", "unix_stream", codec="")] = around(2e4, seed=1, **alike)
+        verdict = only(judge(tmp_path / str(blocks), values))
+        (cell,) = [cell for cell in verdict.cells if cell.keys["pair"].startswith("best")]
+        return verdict, cell, [math.log(q / p) for p, q in zip(values[pipe], values[queue])]
+
+    verdict, few, _ = best(7)
+    assert (few.verdict, few.ratio.n, few.wanted) == ("no verdict", 5, 10)
+    assert verdict.least == 7 and "need at least 10 blocks" in sentence(verdict)
+    assert (best(9)[1].ratio.n, best(10)[1].ratio.n) == (6, 7)
+    verdict, wide, logs = best(12)
+    assert (wide.verdict, wide.chosen, wide.ratio.n) == ("undecided", 4, 8)
+    needed = blocks_needed(logs[4:], 1.05, verdict.cell_confidence)
+    assert needed > 8
+    judging = lambda blocks: blocks - blocks // 3  # noqa: E731
+    assert judging(wide.wanted) == needed and judging(wide.wanted - 1) < needed
+
+
 def test_a_best_pair_that_is_judged_anyway_costs_no_confidence(tmp_path):
     verdict = only(judge(tmp_path, round_trips({64: 2.0}, "os_pipe", "pipe_locked", codec="")))
     assert len(verdict.cells) == 2

@@ -201,7 +201,8 @@ class OtherLoad:
 
 
 def _cpu_seconds() -> tuple[float, float] | None:
-    """(used by others, gone by) since the boot, summed over the CPUs."""
+    """(used by other programs, gone by) since the boot, summed over the CPUs. Time in interrupts is nobody's: our own
+    messages cause most of it."""
     words = (_read("/proc/stat") or "").split("\n", 1)[0].split()[1:9]
     if len(words) < 8:
         return None

@@ -85,7 +85,7 @@ def write_benchmark(rundir: RunDir) -> Path:
 
 
 def _context(rundir: RunDir) -> dict[str, Any]:
-    """What plan.json kept of the first launch, with the schema, and the machine and build type where they are known."""
+    """What plan.json kept of the first series' launch, with the schema, and the machine and build type where they are known."""
     environment = rundir.environment()
     machine, build = (environment.get(key) or {} for key in ("machine", "build"))
     context = {"ipcbench_schema": SCHEMA, **rundir.plan().get("context", {})}

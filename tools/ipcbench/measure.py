@@ -290,7 +290,8 @@ def measure(
 
 
 class _LoadByBlock:
-    """Writes what other programs took in each block to environment.json when the blocks are left."""
+    """Writes what other programs took in each block to environment.json when the blocks are left; of a block that was
+    interrupted and resumed, what they took in its busier part."""
 
     def __init__(self, rundir: RunDir):
         self._rundir = rundir
@@ -304,8 +305,10 @@ class _LoadByBlock:
     def __exit__(self, *_: object) -> None:
         self.enter(None)
         facts = self._rundir.environment()
-        known = facts.get("other_load_by_block", {})
-        self._rundir.write_environment({**facts, "other_load_by_block": {**known, **self._loads}})
+        loads = facts.get("other_load_by_block", {})
+        for block, load in self._loads.items():
+            loads[block] = max(load, loads.get(block, load))
+        self._rundir.write_environment({**facts, "other_load_by_block": loads})
 
     def enter(self, block: int | None) -> None:
         if block == self._block:

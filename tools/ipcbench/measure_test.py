@@ -7,6 +7,7 @@ from ipcbench import measure
 from ipcbench.child import Stop
 from ipcbench.launch import list_program
 from ipcbench.plan import Listed, listed, load_profiles
+from ipcbench.rundir import RunDir
 from ipcbench.series import parse
 
 FOUR = {"cpython_pipe_duplex", "cpython_pipe_oneway", "cpython_queue", "cpython_simple_queue"}
@@ -29,6 +30,17 @@ def test_too_slow_is_what_takes_many_times_as_long_as_others_that_are_compared_a
     ns[block[2].series.name] = 1000 * 60_000.0
     assert measure.too_slow(everything, ns) == [block[2], spin[1]]
     assert measure.too_slow(everything + elsewhere, ns) == [block[2], spin[1]]  # not known yet
+
+
+def test_the_load_of_a_block_that_was_resumed_is_that_of_its_busier_part(tmp_path, monkeypatch):
+    rundir = RunDir(tmp_path)
+    rundir.write_environment({"other_load_by_block": {"0": 1.0, "1": 50.0}})
+    loads = iter([40.0, 2.0])
+    monkeypatch.setattr(measure.OtherLoad, "percent", lambda _: next(loads))
+    with measure._LoadByBlock(rundir) as load:
+        load.enter(1)
+        load.enter(2)
+    assert rundir.environment()["other_load_by_block"] == {"0": 1.0, "1": 50.0, "2": 2.0}
 
 
 def test_of_two_the_much_slower_is_too_slow_and_one_alone_is_always_asked_again():

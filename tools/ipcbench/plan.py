@@ -142,6 +142,18 @@ def select(available: Sequence[Listed], profile: Profile | None, only: str | Non
     return taken
 
 
+def split(taken: Sequence[Listed]) -> tuple[list[Listed], list[Listed]]:
+    """Those that can be measured here, and those that are skipped. Raises PlanError when all are."""
+    runnable = [entry for entry in taken if entry.skip is None]
+    skipped = [entry for entry in taken if entry.skip is not None]
+    if not runnable:
+        first = skipped[0]
+        raise PlanError(
+            f"nothing to measure: of {len(skipped)} series selected each is skipped here, as {first.series.name}: {first.skip}"
+        )
+    return runnable, skipped
+
+
 @dataclass(frozen=True)
 class Calibration:
     """From one short launch: ns per message, and the seconds that a launch costs beside its messages."""

@@ -21,8 +21,11 @@ from ipcbench.plan import (
     listed,
     load_profiles,
     select,
+    split,
 )
+from ipcbench.programs import ROOT
 from ipcbench.readme import reference_run
+from ipcbench.readme_runs import newest
 from ipcbench.series import parse
 from ipcbench.summary import PROCESSES, kind_of
 
@@ -32,8 +35,8 @@ def entry(name, skip=None, program="bench"):
     return Listed(series, program, kind_of(series.question), "block", skip)
 
 
-def latency(backend, size=64, placement="cross"):
-    return entry(f"pipe_latency/{backend}/bytes:{size}/placement:{placement}")
+def latency(backend, size=64, placement="cross", skip=None):
+    return entry(f"pipe_latency/{backend}/bytes:{size}/placement:{placement}", skip)
 
 
 def profile(**changes):
@@ -88,22 +91,31 @@ def test_full_takes_everything_but_what_has_a_profile_of_its_own(available):
         assert set(one.aa) <= {e.series.name for e in select(available, one, None)}
 
 
-def test_full_takes_under_two_hours_where_the_reference_run_was_made(available):
-    """At the costs that run was planned with; a series that it lacks costs as much as the dearest of its question."""
-    profile = load_profiles()["full"]
+@pytest.mark.parametrize(
+    "name,most",
+    [("smoke", 30), ("quick", 4 * 60), ("full", 2 * 3600 - 600)],  # full: ten minutes to build
+)
+def test_profiles_take_no_longer_than_they_say_where_the_reference_run_was_made(
+    available, name, most
+):
+    """At the costs that it and that of processes were planned with; a series that they lack costs as much as the dearest
+    of its question."""
+    profile = load_profiles()[name]
+    runs = (newest(ROOT / "results" / "process"), reference_run())
     known = {
-        name: Calibration(cost["ns_per_message"], cost["overhead_seconds"])
-        for name, cost in reference_run().plan()["series"].items()
+        series: Calibration(cost["ns_per_message"], cost["overhead_seconds"])
+        for run in runs
+        for series, cost in run.plan()["series"].items()
     }
     taken = [entry for entry in select(available, profile, None) if entry.skip is None]
     dearest: dict[str, Calibration] = {}
-    for name, cost in sorted(known.items(), key=lambda item: item[1].ns_per_message):
-        dearest[parse(name).question] = cost
+    for series, cost in sorted(known.items(), key=lambda item: item[1].ns_per_message):
+        dearest[parse(series).question] = cost
     costs = {e.series.name: known.get(e.series.name, dearest[e.series.question]) for e in taken}
     cells = cells_of([entry.series.name for entry in taken], profile.aa)
     _, seconds = fit_messages(taken, costs, profile, cells, profile.blocks)
     calibrating = sum(cost.overhead_seconds for cost in costs.values())
-    assert 3000 < seconds + 2 * calibrating < 7200 - 600  # ten minutes to build
+    assert most / 4 < seconds + 2 * calibrating < most
 
 
 def test_what_is_omitted_is_not_taken():
@@ -123,6 +135,15 @@ def test_a_selection_compares_values_lists_and_absent_keys():
         entry("queue_latency/pipe_locked/bytes:64/placement:same"),
     ]
     assert select(entries, one, None) == entries[:1]
+
+
+def test_a_selection_of_skipped_series_alone_is_refused_with_the_reason():
+    there, away = entry("floor/syscall"), latency("os_pipe", skip="one CPU")
+    assert split([there, away]) == ([there], [away])
+    with pytest.raises(
+        PlanError, match=r"1 series .*skipped here, as pipe_latency/os_pipe.*: one CPU"
+    ):
+        split([away])
 
 
 def test_only_that_finds_nothing_says_how_to_list():

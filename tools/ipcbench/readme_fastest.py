@@ -14,7 +14,7 @@ from .verdict_page import machine_text, table
 
 SIZES = (64, 4096, 65536)
 WAIT_CLASSES = ("block", "adaptive", "spin")
-NAMED = 3  # so many are named of those that cannot be told from the fastest
+NAMED = 3  # so many are named of those whose intervals overlap the fastest one's
 METRICS = ("latency", "throughput")
 PAIR = (1, 1)  # producers, consumers
 CROWDS = (PAIR, (2, 1), (1, 2), (2, 2), (4, 4))
@@ -51,7 +51,8 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
         "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
         "same: both processes on one CPU, cross: on two. block: who waits sleeps at once; adaptive: spins a little, then "
         "sleeps; spin: never sleeps. In square brackets the interval of the median; x: times the bare operation; in round "
-        "brackets the others of the same kind whose intervals overlap the fastest one's. A factor below 1 is explained under Method (Floors)."
+        "brackets the others of the same kind whose intervals overlap the fastest one's: overlapping does not make them equal. The "
+        "fastest is chosen and shown in the same runs, which flatters it a little; the verdicts choose and judge in different ones. A factor below 1 is explained under Method (Floors)."
     )
     return f"{lead}\n{table(head, body)}\n\n{note}\n"
 
@@ -83,10 +84,10 @@ def _words(waits: str, rows: Sequence[Mapping[str, Any]]) -> str:
             key=lambda row: row["median"],
         )
         if ranked:
-            first, *others = ranked
-            ties = sum(_overlap(first, row) for row in others)
-            said = f"{ties} other{'s' if ties > 1 else ''} cannot be told from it"
-            tied = f" ({said})" if ties else ""
+            first, *rest = ranked
+            ties = sum(_overlap(first, row) for row in rest)
+            others = "that of 1 other" if ties == 1 else f"those of {ties} others"
+            tied = f" (its interval overlaps {others})" if ties else ""
             best.append(
                 f"{family} `{first['backend']}` {' '.join(filter(None, interval_text(first)))}{tied}"
             )

@@ -22,16 +22,17 @@ from rich.console import Console
 
 from . import environment, measure, tables
 from .child import Interrupted, Stop
+from .claim_data import ClaimError, load_claims
 from .launch import ProgramError
 from .options import Usage, check_writable, parse_arguments, profile_named
-from .plan import PROFILES, PlanError, Profile, load_profiles, select
+from .plan import PROFILES, PlanError, Profile, load_profiles, select, split
 from .programs import BUILD, ROOT, Catalogue, build, find_programs, fingerprint, list_all
 from .progress import duration
 from .rundir import SCHEMA, RunDir, RunDirError
 
 DEFAULT_PROFILE = "quick"
 DEFAULT_OUT = ROOT / "results" / "runs"
-RESUME_MIB = 16
+RESUME_MIB = 16  # at least
 
 
 def new_folder(out: Path, commit: str | None, machine8: str) -> Path:
@@ -68,8 +69,7 @@ def start(
     taken = select(catalogue.series, profile, options.only)
     blocks = options.blocks or profile.blocks
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
-    runnable = [entry for entry in taken if entry.skip is None]
-    skipped = [entry for entry in taken if entry.skip is not None]
+    runnable, skipped = split(taken)
     aa = [name for name in profile.aa if name in {entry.series.name for entry in runnable}]
     launches = (len(runnable) + len(aa)) * blocks
     at_most = duration(
@@ -117,6 +117,14 @@ def resume(path: Path, catalogue: Catalogue) -> tuple[RunDir, dict[str, Any]]:
     return rundir, plan
 
 
+def resume_mib(rundir: RunDir, profiles: Mapping[str, Profile]) -> int:
+    """The share of the profile's disk space that the rest of a partial run may take."""
+    plan = rundir.plan()
+    left = len(measure.pending(plan, rundir.runs())) / (len(plan["cells"]) * plan["blocks"])
+    whole = profiles[plan["profile"]].disk_mib if plan.get("profile") in profiles else 0
+    return max(RESUME_MIB, round(whole * left))
+
+
 def run(
     options: argparse.Namespace,
     profiles: Mapping[str, Profile],
@@ -127,9 +135,10 @@ def run(
     console = tables.console()
     profile = None
     if options.resume is not None:
-        if "order" not in RunDir(options.resume).plan():
+        before = RunDir(options.resume)
+        if "order" not in before.plan():
             raise RunDirError(f"--resume {options.resume}: no run folder with a plan.json")
-        check_writable("--resume", options.resume, RESUME_MIB)
+        check_writable("--resume", options.resume, resume_mib(before, profiles))
     elif options.profile is not None or not options.list:
         profile = profile_named(profiles, options.profile or DEFAULT_PROFILE)
     if profile is not None and not options.list:
@@ -158,6 +167,8 @@ def run(
     try:
         measure.measure(rundir, plan, catalogue.programs, stop, console)
         return conclude(rundir, plan, stop, console)
+    except BrokenPipeError:  # of who reads what we print, not of the folder
+        raise
     except OSError as error:
         raise RunDirError(
             f"{rundir.path}: {error}; finished runs are kept, continue with tools/run --resume {rundir.path}"
@@ -193,8 +204,10 @@ def main(
     """tools/run without its set-up. `programs`: measure these instead of building and finding them."""
     with Stop() as stop:
         try:
-            return run(parse_arguments(argv), load_profiles(profiles), programs, stop)
-        except (Usage, PlanError, RunDirError) as error:
+            options = parse_arguments(argv)
+            load_claims()  # a fault in it shows before anything is measured
+            return run(options, load_profiles(profiles), programs, stop)
+        except (Usage, PlanError, ClaimError, RunDirError) as error:
             print(f"tools/run: {error}", file=sys.stderr)
             return 2
         except Interrupted:

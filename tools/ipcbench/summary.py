@@ -80,8 +80,9 @@ def summarise(
 ) -> list[dict[str, Any]]:
     """Rows of summary.csv: first the series in `order`, then as runs.csv first names them; skipped series have none.
 
-    `wait_class` maps a backend to its wait class and decides which floor it stands on.
+    Of a series that was run twice a block (A/A) side a counts, so that all have one value a block. `wait_class` maps a backend to its wait class and decides which floor it stands on.
     """
+    runs = [row for row in runs if row["side"] != "b"]
     good, failed = series_of(runs, "ok"), series_of(runs, "failed")
     out = []
     measured = [row["series"] for row in runs if row["status"] != "skipped"]

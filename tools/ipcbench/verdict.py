@@ -28,8 +28,9 @@ KEY_ORDER = ("pair", "metric", "placement", SIZE, "objects")
 class Cell:
     """One comparison. `x` and `y` are series names, `x_median` and `y_median` in the unit of `column`.
 
-    `keys` are the values by which cells differ (KEY_ORDER, then others); `more` is about how many further blocks would
-    decide an undecided cell (None: too near the margin to say), or how many are missing for any verdict.
+    `keys` are the values by which cells differ (KEY_ORDER, then others). `ratio` is of the blocks after the first `chosen`,
+    in which the best of a side was chosen. `more` is about how many further blocks of the whole run would decide an
+    undecided cell (None: too near the margin to say), or how many are missing for any verdict.
     """
 
     x: str
@@ -43,14 +44,20 @@ class Cell:
     tag: str = ""
     more: int | None = None
     failed: int = 0
+    chosen: int = 0
+
+    @property
+    def wanted(self) -> int:
+        """The blocks of a run that decides it, as far as that is known."""
+        return self.chosen + self.ratio.n + (self.more or 0)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """One claim in one language. `cell_confidence` is what each cell's interval was asked for.
 
-    `blocks` is the largest number of blocks that any cell has, `least` what a verdict takes here. `depends_on` names
-    the keys that separate the cells that hold from those that fail. `profile` is the one of tools/run that measures these cells for a verdict.
+    `blocks` is the largest number of blocks that any cell has, with those that chose for it; `least` is what an interval
+    takes here. `depends_on` names the keys that separate the cells that hold from those that fail. `profile` is the one of tools/run that measures these cells for a verdict.
     """
 
     claim: Claim
@@ -66,6 +73,11 @@ class Verdict:
 
     def count(self, verdict: str) -> int:
         return sum(cell.verdict == verdict for cell in self.cells)
+
+    @property
+    def wanted(self) -> int:
+        """The blocks of a run in which each cell has an interval."""
+        return max([self.least, *(c.wanted for c in self.cells if c.verdict == NONE)])
 
 
 def judge_cell(

@@ -43,7 +43,7 @@ def pattern(names: Iterable[str]) -> str:
 
 def repeat_cell(verdict: Verdict, cell: Cell) -> str:
     """The command that measures this cell again, with as many blocks as a decision takes."""
-    blocks = max(verdict.blocks, verdict.least, cell.ratio.n + (cell.more or 0))
+    blocks = max(verdict.blocks, verdict.least, cell.wanted)
     if cell.verdict == UNDECIDED and cell.more is None:
         blocks *= NEAR_FACTOR
     return _command(verdict, pattern((cell.x, cell.y)), blocks)
@@ -53,7 +53,7 @@ def repeat_all(verdict: Verdict) -> str:
     """The command that measures all cells again, and what else the profile asks of their backends."""
     names = {"/".join(name.split("/")[:2]) for cell in verdict.cells for name in (cell.x, cell.y)}
     regex = f"^({'|'.join(map(re.escape, sorted(names)))})/"
-    return _command(verdict, regex, max(verdict.blocks, verdict.least))
+    return _command(verdict, regex, max(verdict.blocks, verdict.wanted))
 
 
 def _command(verdict: Verdict, regex: str, blocks: int) -> str:

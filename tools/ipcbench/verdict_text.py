@@ -85,7 +85,7 @@ def answer(verdict: Verdict) -> str:
         return f"undecided: {counts(cells)} of {total}{_missing(verdict)}"
     if any(cell.more is None for cell in cells):
         return f"no verdict: {'; '.join(verdict.notes) or 'too few blocks'}"
-    return f"no verdict: needs at least {verdict.least} blocks for {total}, this run has {verdict.blocks}"
+    return f"no verdict: needs at least {verdict.wanted} blocks for {total}, this run has {verdict.blocks}"
 
 
 def counts(cells: Sequence[Cell]) -> str:
@@ -129,7 +129,7 @@ def _missing(verdict: Verdict) -> str:
     if near and not verdict.claim.same:
         out += f"; {near} would take over {FORESEEN} more blocks"
     if verdict.count(NONE):
-        out += f"; {verdict.count(NONE)} need at least {verdict.least} blocks"
+        out += f"; {verdict.count(NONE)} need at least {verdict.wanted} blocks"
     return out
 
 
@@ -154,7 +154,7 @@ def cell_words(cell: Cell) -> str:
         foreseen = cell.more is not None and cell.more <= FORESEEN
         text += f", {_blocks(cell.more)}" if foreseen else f", over {FORESEEN} more blocks"
     if cell.verdict == NONE and cell.more is not None:
-        text += f": needs at least {cell.ratio.n + cell.more} blocks"
+        text += f": needs at least {cell.wanted} blocks"
     if cell.failed:
         text += f"; {cell.failed} failed run{'s' if cell.failed > 1 else ''}"
     return text
