@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ostream>
@@ -169,6 +170,15 @@ class TakesInVain : public Sound {
     const Deadline moment = Deadline::after(std::chrono::milliseconds(1));
     if (status == Status::timed_out) static_cast<void>(Sound::get(message, moment));
     return status;
+  }
+};
+
+// Takes an interruption for an end.
+template <class Sound>
+class MindsSignals : public Sound {
+  using Sound::Sound;
+  Status get(Buffer& message, Deadline deadline) override {
+    return usleep(2000) == 0 ? Sound::get(message, deadline) : Status::system_error;
   }
 };
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -45,6 +46,26 @@ class Forbidden {
  private:
   std::size_t size_;
   void* address_;
+};
+
+// This process is interrupted a thousand times a second for as long as it exists.
+class SignalStorm {
+ public:
+  SignalStorm() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    if (sigaction(SIGALRM, &action, nullptr) != 0) throw_errno("sigaction");
+    if (!every(1000)) throw_errno("setitimer");
+  }
+  SignalStorm(const SignalStorm&) = delete;
+  SignalStorm& operator=(const SignalStorm&) = delete;
+  ~SignalStorm() { every(0); }
+
+ private:
+  static bool every(suseconds_t microseconds) {
+    const itimerval timer{{0, microseconds}, {0, microseconds}};
+    return setitimer(ITIMER_REAL, &timer, nullptr) == 0;
+  }
 };
 
 // Fails unless the call says timed_out, not before its deadline and not long after.
@@ -261,6 +282,33 @@ void check_deadlines(const Subject& subject) {
   expect_status(in.ready(Deadline::never()), Status::ok, "ready until never");
   expect_status(in.receive_until(message, Deadline::now()), Status::ok, "receive of what is ready");
   expect_numbered(message, 64, next++);
+  link.finish();
+}
+
+// The calls that a signal interrupts go on as if nothing had been, whoever waits.
+void check_signals(const Subject& subject) {
+  constexpr std::uint64_t kSlowOnes = 40;
+  constexpr std::uint64_t kAll = 600;
+  constexpr std::size_t kBytes = 3000;
+  Signal seen;
+  Linked link(subject, {.message_bytes = kBytes}, Role::receiver, [&](End out) {
+    const SignalStorm storm;
+    for (std::uint64_t i = 0; i < kAll; ++i) {
+      if (i < kSlowOnes) nap(5ms);
+      send_numbered(*out, kBytes, i, kBothCalls[i % 2]);
+    }
+    seen.wait();
+  });
+  const SignalStorm storm;
+  AnyEndpoint& in = link.here();
+  for (std::uint64_t i = 0; i < kAll; ++i) {
+    if (i >= kSlowOnes && i % 100 == 0) nap(kShort);
+    receive_numbered(in, kBytes, i, kBothCalls[i % 2]);
+  }
+  Buffer message;
+  expect_timeout("receive", [&](Deadline deadline) { return in.receive_until(message, deadline); });
+  expect_timeout("ready", [&](Deadline deadline) { return in.ready(deadline); });
+  seen.raise();
   link.finish();
 }
 

@@ -22,6 +22,7 @@ void check_stream_loops(const Subject& subject);
 void check_full(const Subject& subject);
 void check_deadlines(const Subject& subject);
 void check_short_deadlines(const Subject& subject);
+void check_signals(const Subject& subject);
 void check_ready(const Subject& subject);
 void check_wait_fd(const Subject& subject);
 

@@ -133,6 +133,8 @@ std::vector<Broken<PipeEntry>> all_broken() {
       end<IgnoresDeadlines<SoundEnd>>("IgnoresDeadlines", "DeadlinesAreKept", "no end"),
       end<GivesUpAtOnce<SoundEnd>>("GivesUpAtOnce", "DeadlinesAreKept", "before its deadline"),
       end<TakesInVain<SoundEnd>>("TakesInVain", "ShortDeadlinesLoseNothing", "in place of"),
+      end<MindsSignals<SoundEnd>>("MindsSignals", "SignalsDisturbNobody",
+                                  "system_error instead of ok", false),
       end<AlwaysReady<SoundEnd>>("AlwaysReady", "ReadyTellsWhetherAMessageIsThere",
                                  "ok instead of timed_out"),
       end<EndsTooEarly>("EndsTooEarly", "EndOfFileFollowsTheLastMessage", "closed instead of ok"),

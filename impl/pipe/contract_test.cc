@@ -328,6 +328,7 @@ const std::vector<Check<PipeEntry>>& pipe_checks() {
       {"FullPipeStopsTheSender", on_pipe<check_full>},
       {"DeadlinesAreKept", on_pipe<check_deadlines>},
       {"ShortDeadlinesLoseNothing", on_pipe<check_short_deadlines>},
+      {"SignalsDisturbNobody", on_pipe<check_signals>, nullptr, false},
       {"ReadyTellsWhetherAMessageIsThere", on_pipe<check_ready>},
       {"DescriptorAnnouncesMessages", on_pipe<check_wait_fd>, needs_descriptor},
       {"EndOfFileFollowsTheLastMessage", check_end_of_file},

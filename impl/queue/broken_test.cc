@@ -171,6 +171,8 @@ std::vector<Broken<QueueEntry>> all_broken() {
       user<IgnoresDeadlines<SoundUser>>("IgnoresDeadlines", "DeadlinesAreKept", "no end"),
       user<GivesUpAtOnce<SoundUser>>("GivesUpAtOnce", "DeadlinesAreKept", "before its deadline"),
       user<TakesInVain<SoundUser>>("TakesInVain", "ShortDeadlinesLoseNothing", "in place of"),
+      user<MindsSignals<SoundUser>>("MindsSignals", "SignalsDisturbNobody",
+                                    "system_error instead of ok", false),
       user<AlwaysReady<SoundUser>>("AlwaysReady", "ReadyTellsWhetherAMessageIsThere",
                                    "ok instead of timed_out"),
       user<EndsWhenEmpty>("EndsWhenEmpty", "MessagesOutliveTheirProducer",

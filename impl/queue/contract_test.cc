@@ -446,6 +446,7 @@ const std::vector<Check<QueueEntry>>& queue_checks() {
       {"SizeCountsTheItems", check_size, needs_items},
       {"DeadlinesAreKept", on_queue<check_deadlines>},
       {"ShortDeadlinesLoseNothing", on_queue<check_short_deadlines>},
+      {"SignalsDisturbNobody", on_queue<check_signals>, nullptr, false},
       {"ReadyTellsWhetherAMessageIsThere", on_queue<check_ready>},
       {"DescriptorAnnouncesMessages", on_queue<check_wait_fd>, needs_descriptor},
       {"EachMessageReachesOneOf2ConsumersFrom1Producer", check_crowd<1, 2>, needs<1, 2>},

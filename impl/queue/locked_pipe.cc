@@ -66,7 +66,7 @@ Status LockedPipe::receive(Buffer& message, Deadline deadline) {
     const RobustMutex::Taken taken = state_->reading.lock(deadline);
     if (taken == RobustMutex::Taken::timed_out) return Status::timed_out;
     if (taken == RobustMutex::Taken::owner_died && !between_frames()) state_->broken = true;
-    const Status status = broken() ? discard() : read_locked(message, deadline);
+    const Status status = broken() ? discard(deadline) : read_locked(message, deadline);
     state_->reading.unlock();
     if (status != Status::peer_died)
       return status;  // else a torn frame was dropped: wait for the next
@@ -102,7 +102,7 @@ Status LockedPipe::read_locked(Buffer& message, Deadline deadline) {
       status = read_body(message);
     }
   }
-  if (status == Status::corrupt) state_->broken = true;
+  if (status == Status::corrupt || status == Status::system_error) state_->broken = true;
   std::fill_n(state_->header, kFrameHeader, kNoFrame);
   return status;
 }
@@ -153,9 +153,9 @@ bool LockedPipe::drop_torn_frame() {
   return torn;
 }
 
-// Empties a broken pipe until nobody is writing any more: a writer inside a long frame could not
-// end it otherwise. REQUIRES: `reading` is held.
-Status LockedPipe::discard() {
+// Empties a broken pipe until nobody is writing any more, or the deadline has passed: a writer
+// inside a long frame could not end it otherwise. REQUIRES: `reading` is held.
+Status LockedPipe::discard(Deadline deadline) {
   std::byte dropped[PIPE_BUF];
   for (;;) {
     while (poll_until(pipe_.read.get(), POLLIN, Deadline::now()) > 0) {
@@ -163,7 +163,10 @@ Status LockedPipe::discard() {
     }
     const RobustMutex::Taken taken =
         state_->writing.lock(Deadline::after(std::chrono::milliseconds(1)));
-    if (taken == RobustMutex::Taken::timed_out) continue;
+    if (taken == RobustMutex::Taken::timed_out) {
+      if (deadline.passed()) return Status::corrupt;
+      continue;
+    }
     state_->writing.unlock();
     if (waiting(pipe_.read.get()) == 0) return Status::corrupt;
   }

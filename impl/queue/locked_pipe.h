@@ -57,7 +57,7 @@ class LockedPipe {
   Status read_locked(Buffer& message, Deadline deadline);
   Status read_body(Buffer& message);
   Status read_rest(std::byte* to, std::size_t size);
-  Status discard();
+  Status discard(Deadline deadline);
   bool drop_torn_frame();
   void settle_torn();
 

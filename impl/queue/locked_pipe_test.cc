@@ -297,6 +297,30 @@ TEST(LockedPipeProcesses, ReaderKilledInsideALongMessageDoesNotHoldItsWriter) {
   });
 }
 
+TEST(LockedPipeProcesses, StoppedWriterDelaysCorruptNoLongerThanTheDeadline) {
+  expect_good([] {
+    LockedPipe pipe(kCapacity);
+    std::byte header[kFrameHeader];
+    encode_frame_header(kBytes, header);
+    Peer victim = fork_peer([&] { take(pipe, 0, Deadline::never()); });
+    write_raw(pipe, header);
+    while (bytes_in(pipe) != 0) nap(1ms);
+    nap(40ms);
+    victim.kill();
+    Peer writer = fork_peer([&] {
+      const Endless message;
+      pipe.send(message.bytes(), Deadline::never());
+    });
+    while (static_cast<std::size_t>(bytes_in(pipe)) < kCapacity / 2) nap(1ms);
+    writer.signal(SIGSTOP);
+    Buffer message;
+    expect_status(pipe.receive(message, Deadline::after(20ms)), Status::corrupt, "receive");
+    writer.signal(SIGCONT);
+    expect_status(pipe.receive(message, Deadline::never()), Status::corrupt, "the next receive");
+    writer.finish();
+  });
+}
+
 // One of two writers or two readers, at any moment, with messages of one or many pages. A killed
 // writer costs the message that it was sending, a killed reader the one that it was receiving, or
 // makes the rest corrupt. The others do not notice.
