@@ -308,7 +308,7 @@ TEST(LockedPipeProcesses, StoppedWriterDelaysCorruptNoLongerThanTheDeadline) {
     nap(40ms);
     victim.kill();
     Peer writer = fork_peer([&] {
-      const Endless message;
+      const Buffer message(16 * kCapacity);
       pipe.send(message.bytes(), Deadline::never());
     });
     while (static_cast<std::size_t>(bytes_in(pipe)) < kCapacity / 2) nap(1ms);
