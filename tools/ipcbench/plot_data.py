@@ -16,6 +16,8 @@ from .series import FLOOR, PLACEMENTS
 
 DEFAULT_BYTES = 64
 PAYLOADS = ("bytes", "objects")  # never compared with each other: panels of their own
+# What the typed API takes when no backend is named.
+DEFAULTS = {("pipe", "shm_ring"), ("queue", "shm_feeder"), ("queue", "shm_robust")}
 MOST = 8  # backends of a family that lines can be told apart of
 SHORT_NS = 2e7  # a batch that takes longer is a stream even if the transport could hold it
 BEYOND = 10  # a percentile needs so many samples beyond it: p99 1000, p99.9 10000, p99.99 100000
@@ -128,7 +130,8 @@ def panels_of(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
 
 
 def best(points: Iterable[Point]) -> set[style.Backend]:
-    """Null, CPython's own, and MOST of each family: CPython's designs, and those best on the average of all cells."""
+    """Null, CPython's own, and MOST of each family: defaults, CPython's designs, and those best on the average of all
+    cells."""
     cells: dict[tuple, list[Point]] = {}
     chosen = set()
     for p in points:
@@ -143,7 +146,7 @@ def best(points: Iterable[Point]) -> set[style.Backend]:
             ranks.setdefault(p.backend, []).append(rank)
     for family in {backend[0] for backend in ranks}:
         own = [backend for backend in ranks if backend[0] == family]
-        designs = set(style.COUNTERPART.values())
+        designs = DEFAULTS | set(style.COUNTERPART.values())
         chosen |= set(sorted(own, key=lambda b: (b not in designs, np.mean(ranks[b]), b))[:MOST])
     return chosen
 

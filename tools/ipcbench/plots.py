@@ -82,7 +82,7 @@ def grey_note(data: Data, points: Sequence[Point]) -> str:
     """What the grey lines are, where there are any."""
     if all(p.backend in data.shown for p in points):
         return ""
-    return f" Grey: all but the {MOST} of a family that are CPython's designs or best over all cells; the rankings and the figures of each name them all."
+    return f" Grey: all but the {MOST} of a family that are defaults, CPython's designs or best over all cells; the rankings and the figures of each name them all."
 
 
 def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
@@ -331,7 +331,7 @@ def throughput_by_peers(data: Data) -> style.Sheet:
         for p in data.points
         if (p.backend[0], p.metric, p.bytes) == ("queue", "throughput", data.size) and not p.control
     ]
-    peers = sorted({p.peers for p in points}, key=lambda n: (sum(n), n))
+    peers = sorted({p.peers for p in points}, key=lambda n: (sum(n), -n[0]))
     if len(peers) < 2:
         raise Nothing("needs queue throughput with two numbers of producers and consumers")
     title = f"Queue throughput against producers x consumers at {data.at()} (higher is better)"

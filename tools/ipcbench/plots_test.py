@@ -17,6 +17,7 @@ from matplotlib.text import Text
 
 from . import plot_style as style
 from . import plot_data, plots, plots_each, summary
+from .programs import ROOT
 from .run_fixture import ENVIRONMENT, WAIT_CLASS
 from .rundir import RunDir
 from .series import parse
@@ -308,6 +309,26 @@ def test_bars_are_the_intervals_of_the_summary_and_absent_without_one():
         {**head, "bytes": n, "median": m, "low": a, "high": b} for n, (m, a, b) in values.items()
     ]
     assert plot_data.whiskers([plots.point(row) for row in rows]).tolist() == [[3, 0, 1], [5, 0, 0]]
+
+
+def test_the_defaults_of_the_api_are_named_however_slow_they_are():
+    headers = [ROOT / "impl" / "pipe" / "pipe.h", ROOT / "impl" / "queue" / "queue.h"]
+    defaults = {
+        (header.parent.name, name)
+        for header in headers
+        for name in re.findall(r'\bbackend = "(\w+)"', header.read_text(encoding="utf-8"))
+    }
+    assert plot_data.DEFAULTS == defaults and len(defaults) == 3
+    head = {"question": "queue_latency", "codec": None, "placement": "same", "bytes": 64}
+    head |= dict.fromkeys(("op", "producers", "consumers", "clients", "processes"))
+    medians = {f"q{i}": i for i in range(1, 12)} | {"shm_feeder": 90, "slow": 80}
+    rows = [
+        {**head, "backend": name, "median": median, "low": None, "high": None}
+        for name, median in medians.items()
+    ]
+    shown = plot_data.best([plots.point(row) for row in rows])
+    assert ("queue", "shm_feeder") in shown and ("queue", "slow") not in shown
+    assert len(shown) == plot_data.MOST
 
 
 def test_no_two_backends_look_alike():

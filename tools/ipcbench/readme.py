@@ -139,7 +139,9 @@ def targets(run: RunDir) -> str:
             for judged in ours
         ]
         for judged in ours:
-            rows += [_target(judged, cell) for cell in judged.cells]
+            pairs = [(cell.keys["pair"], cell.keys["metric"]) for cell in judged.cells]
+            told = len(pairs) == len(set(pairs))  # else the placement tells the rows apart
+            rows += [_target(judged, cell, not told) for cell in judged.cells]
         ids = ", ".join(dict.fromkeys(judged.claim.id for judged in ours))
         captions.append(f"- {ids}: {caption(run_there, 'verdicts.md')}")
     head = ["", "the first against the second", "wanted", "is", "verdict"]
@@ -148,12 +150,13 @@ def targets(run: RunDir) -> str:
     return "\n".join(said) + f"\n\n{table(head, rows)}\n\n{ending}\n"
 
 
-def _target(judged: Verdict, cell: Cell) -> list[str]:
+def _target(judged: Verdict, cell: Cell, place: bool) -> list[str]:
     ratio = cell.ratio
+    where = f", {cell.keys['placement']}" if place else ""
     low, high = (digits(end) if end is not None else "" for end in (ratio.low, ratio.high))
     return [
         judged.claim.id,
-        f"{cell.keys['pair']}: {cell.keys['metric']}",
+        f"{cell.keys['pair']}: {cell.keys['metric']}{where}",
         f"{judged.claim.at_least:.3g}",
         f"{digits(ratio.median)} [{low}, {high}]",
         cell.verdict,

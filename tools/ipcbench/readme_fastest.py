@@ -47,16 +47,23 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
     environment = run.environment()
     machine = ", ".join(machine_text(environment).split(", ")[:3])
     lead = f"{machine}, {str(environment.get('start', ''))[:10]}:\n\n{lead}"
+    said = {"latency": "Round trip: p50, both ways", "throughput": "messages: per second"}
+    asked = "; ".join(said[metric] for metric in metrics)
+    ways = "; ".join(WAYS[waits] for waits in classes)
     note = (
-        "C++ backends, messages of bytes, one sender and one receiver. Round trip: p50, both ways; messages: per second. "
-        "same: both processes on one CPU, cross: on two. block: who waits sleeps at once; adaptive: spins a little, then "
-        "sleeps; spin: never sleeps. In square brackets the interval of the median; x: times the bare operation; in round "
+        f"C++ backends, messages of bytes, one sender and one receiver. {asked}. "
+        f"same: both processes on one CPU, cross: on two. {ways}. In square brackets the interval of the median; x: times the bare operation; in round "
         "brackets the others of the same kind whose intervals overlap the fastest one's: overlapping does not make them equal. The "
         "fastest is chosen and shown in the same runs, which flatters it a little; the verdicts choose and judge in different ones. A factor below 1 is explained under Method (Floors)."
     )
     return f"{lead}\n{table(head, body)}\n\n{note}\n"
 
 
+WAYS = {
+    "block": "block: who waits sleeps at once",
+    "adaptive": "adaptive: spins a little, then sleeps",
+    "spin": "spin: never sleeps",
+}
 WAITS = {
     "block": "who sleeps at once",
     "adaptive": "who spins, then sleeps",
