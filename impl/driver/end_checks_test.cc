@@ -2,6 +2,9 @@
 #include "impl/driver/end_checks_test.h"
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "impl/driver/leftovers_test.h"
 #include "impl/os/mapping.h"
@@ -79,6 +82,44 @@ void check_nothing_left_by_kill(const Subject& subject) {
   victim.kill();  // its child dies with it
   // The next of its kind cleans up, once that child is gone.
   objects.expect_nothing_new([&subject] { use(subject); });
+}
+
+namespace {
+
+struct Activity {
+  bool running = false;              // some thread does, or waits for a CPU
+  std::chrono::milliseconds cpu{0};  // of all its threads
+};
+
+Activity activity_of(pid_t pid) {
+  Activity seen;
+  const std::string root = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(root)) {
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("State:\tR")) seen.running = true;
+    }
+    std::ifstream schedstat(task.path() / "schedstat");
+    std::int64_t ns = 0;
+    schedstat >> ns;
+    seen.cpu += std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(ns));
+  }
+  return seen;
+}
+
+}  // namespace
+
+void settle(const Peer& victim) {
+  const Deadline limit = Deadline::after(kPatience);
+  const std::chrono::milliseconds before = activity_of(victim.pid()).cpu;
+  for (std::int64_t calm_since = monotonic_ns(); !limit.passed();) {
+    nap(kShort);
+    const Activity now = activity_of(victim.pid());
+    if (now.running) calm_since = monotonic_ns();
+    if (now.cpu - before >= kVictimSettles) return;
+    if (std::chrono::nanoseconds(monotonic_ns() - calm_since) >= kVictimSettles) return;
+  }
+  fail("a victim does not settle");
 }
 
 void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be) {

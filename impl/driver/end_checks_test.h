@@ -21,11 +21,14 @@ void check_nothing_left_by_kill(const Subject& subject);
 // A victim is killed in each of the three states, and what the others notice is compared with the
 // traits. `measure(state)` is the family's.
 enum class Victim { idle, sending, receiving };
-inline constexpr std::chrono::milliseconds kVictimSettles{300};  // until it is in its state
+inline constexpr std::chrono::milliseconds kVictimSettles{300};  // asleep for so long, it is there
 inline constexpr std::chrono::milliseconds kNoNews{1000};        // so long a silence is a hang
 inline constexpr std::size_t kVictimBytes = 256 * 1024;          // of a message that it is sending
 // Tells when it is about to be in that state, and is in it for ever.
 void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be);
+// Waits until the victim is in its state, however busy the machine is: none of its threads was
+// seen to run or to want to for kVictimSettles, or they ran for as long, for some wait by spinning.
+void settle(const Peer& victim);
 void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim)>& measure);
 
 // An excuse.

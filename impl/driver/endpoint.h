@@ -24,7 +24,8 @@ namespace ipc {
 // An endpoint is opened in the process that uses it, and is for one thread at a time unless its
 // family says otherwise (backend.h). `send` and `receive` wait for ever. The `_until` forms give
 // timed_out only when nothing was sent or consumed. `ready`: ok when a receive would not wait for a
-// message to begin, or would report the end. No allocation and no exception per message.
+// message to begin, or would report the end. No exception per message, and no
+// allocation but in buffers that grow and in what a feeder has to keep.
 template <class E>
 concept Endpoint = std::destructible<E> &&
     requires(E endpoint, std::span<const std::byte> message, Buffer& buffer, Deadline deadline) {
@@ -76,8 +77,9 @@ class AnyEndpoint {
   virtual Status send_until(std::span<const std::byte> message, Deadline deadline) = 0;
   virtual Status receive_until(Buffer& message, Deadline deadline) = 0;
   virtual Status ready(Deadline deadline) = 0;
-  // What poll(2) reports readable when a message comes or the stream ends, -1 if there is no such
-  // thing. Ask ready(Deadline::now()) before sleeping on it: a message may have been read ahead.
+  // What poll(2) reports readable when a message comes, and readable or hung up when the stream
+  // ends; -1 if there is no such thing. Ask ready(Deadline::now()) before sleeping on it: a message
+  // may have been read ahead.
   virtual int wait_fd() const = 0;
   // Waits until all that was sent has left this process. Backends without a buffer of their own are
   // done at once.

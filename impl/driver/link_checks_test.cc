@@ -389,8 +389,9 @@ void check_wait_fd(const Subject& subject) {
   quiet.raise();
   link.finish();
   if (subject.when_alone == Status::closed) {
-    expect(poll_until(fd, POLLIN, Deadline::after(kPatience)) != 0,
-           "the descriptor did not announce the end of the stream");
+    const int events = poll_until(fd, POLLIN, Deadline::after(kPatience));
+    expect(events > 0 && (events & (POLLIN | POLLHUP)) != 0 && (events & POLLNVAL) == 0,
+           "the descriptor did not announce the end of the stream: events ", events);
   }
 }
 
@@ -404,16 +405,21 @@ std::optional<std::string> needs_descriptor(const Traits& traits) {
 void check_stopped_sender(const Subject& subject) {
   for (const std::size_t wanted : {64u, 20'000u}) {
     const std::size_t size = std::min<std::size_t>(subject.traits.max_message, wanted);
+    Signal begun;
     Signal enough;
-    const Told sent{std::uint64_t{0}};
+    const Told sent{~std::uint64_t{0}};
     Linked link(subject, {.message_bytes = size}, Role::receiver, [&, size](auto other) {
       std::uint64_t next = 0;
-      while (enough.raised() == 0) send_numbered(*other, size, next++, Calls::plain);
+      do {
+        send_numbered(*other, size, next++, Calls::plain);
+        if (next == 1) begun.raise();
+      } while (enough.raised() == 0);
       sent->store(next);
       static_cast<void>(other->flush(Deadline::after(kPatience)));
     });
     Peer stopper(Peers::threads, [&] {
       std::mt19937 random(std::random_device{}());
+      begun.wait();
       for (int times = 0; times < 10; ++times) {
         nap(std::chrono::microseconds(random() % 1000));
         link.peer().signal(SIGSTOP);
@@ -423,7 +429,7 @@ void check_stopped_sender(const Subject& subject) {
       enough.raise();
     });
     Buffer message;
-    for (std::uint64_t next = 0; sent->load() == 0 || next != sent->load();) {
+    for (std::uint64_t next = 0; next != sent->load();) {
       const Status status =
           link.here().receive_until(message, Deadline::after(std::chrono::milliseconds(2)));
       if (status == Status::timed_out) continue;

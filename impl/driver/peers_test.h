@@ -74,6 +74,7 @@ class Peer {
   void finish();  // waits for its end; fails when it failed
   void kill();    // SIGKILL, and waits until it is gone. REQUIRES: a process
   void signal(int number) { child_->signal(number); }  // REQUIRES: a process
+  pid_t pid() const { return child_->pid(); }          // REQUIRES: a process
   std::optional<int> wait(Deadline deadline) {
     return child_->wait(deadline);
   }  // REQUIRES: a process

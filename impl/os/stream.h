@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "impl/os/buffer.h"
 #include "impl/os/deadline.h"
@@ -38,6 +39,10 @@ Status read_exactly(int fd, std::byte* to, std::size_t size);
 
 // What errno says of a read or a write that failed.
 Status stream_failure();
+// The same inside a message: the stream has ended there, however it did.
+inline Status cut_off(Status status) {
+  return status == Status::system_error ? status : Status::corrupt;
+}
 
 // Receives messages, reading ahead so that a small message costs one read, and many that wait cost
 // less. What was read ahead belongs to this reader: fork copies it, nobody else sees it.
@@ -82,8 +87,9 @@ Status FrameReader::fill(const Read& read) {
       end_ += static_cast<std::size_t>(n);
       return Status::ok;
     }
-    if (n == 0) return has_buffered() ? Status::corrupt : Status::closed;
-    if (errno != EINTR) return stream_failure();
+    if (n < 0 && errno == EINTR) continue;
+    const Status status = n == 0 ? Status::closed : stream_failure();
+    return std::exchange(end_, 0) != 0 ? cut_off(status) : status;  // inside a header
   }
 }
 
@@ -105,7 +111,7 @@ Status FrameReader::receive_by(const Read& read, Buffer& message) {
   while (got < size) {
     const ssize_t n = read(message.data() + got, size - got, true);
     if (n == 0) return Status::corrupt;
-    if (n < 0 && errno != EINTR) return stream_failure();
+    if (n < 0 && errno != EINTR) return cut_off(stream_failure());
     if (n > 0) got += static_cast<std::size_t>(n);
   }
   return Status::ok;

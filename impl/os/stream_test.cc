@@ -2,8 +2,10 @@
 #include "impl/os/stream.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -77,16 +79,37 @@ TEST_F(Frames, OfAllSizesGoThrough) {
   sender.join();
 }
 
-TEST_F(Frames, CutOffAreCorrupt) {
+TEST_F(Frames, CutOffAreCorruptOnceAndThenTheStreamHasEnded) {
   write_raw(std::string("\0\0\0\5ab", 6));
   pipe_.write.reset();
   EXPECT_EQ(receive(message_), Status::corrupt);
+  EXPECT_EQ(receive(message_), Status::closed);
 }
 
-TEST_F(Frames, WithHalfAHeaderAreCorrupt) {
+TEST_F(Frames, WithHalfAHeaderAreCorruptOnceAndThenTheStreamHasEnded) {
   write_raw(std::string("\0\0", 2));
   pipe_.write.reset();
   EXPECT_EQ(receive(message_), Status::corrupt);
+  EXPECT_EQ(receive(message_), Status::closed);
+}
+
+// A socket that is closed with something unread resets the other.
+TEST_F(Frames, CutOffByAResetAreCorruptAsWell) {
+  for (const std::string& part : {std::string("\0\0\0\5ab", 6), std::string("\0\0", 2)}) {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    UniqueFd other(ends[1]);
+    pipe_.read = UniqueFd(ends[0]);
+    ASSERT_EQ(write(other.get(), part.data(), part.size()), static_cast<ssize_t>(part.size()));
+    ASSERT_EQ(write(pipe_.read.get(), "unread", 6), 6);
+    std::thread closer([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      other.reset();
+    });
+    EXPECT_EQ(receive(message_), Status::corrupt);
+    closer.join();
+    EXPECT_EQ(receive(message_), Status::closed);
+  }
 }
 
 TEST_F(Frames, OfNegativeLengthAreCorrupt) {

@@ -300,7 +300,7 @@ void check_killed_as_stated(const PipeEntry& entry, Peers peers) {
     Linked link(subject_of(entry, peers), {.message_bytes = size}, Role::receiver,
                 [&](End other) { be_victim(*other, state, size, about_to_be); });
     about_to_be.wait();
-    nap(kVictimSettles);
+    settle(link.peer());
     link.peer().kill();
     Buffer message;
     Status status;

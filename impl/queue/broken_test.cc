@@ -180,6 +180,8 @@ std::vector<Broken<QueueEntry>> all_broken() {
       user<Requeues>("Requeues", "EachMessageReachesOneOf2ConsumersFrom2Producers", "came twice"),
       user<ForOneThread>("ForOneThread", "OneEndpointServesSeveralThreads", " bytes instead of 64"),
       user<WedgedByKill>("WedgedByKill", "KilledWhileReceivingDelaysNobody", "no end", false),
+      user<WedgedByKill>("WedgedByKillAtSomeTime", "KillAtAnyTimeHangsNobody",
+                         "timed_out instead of ok", false),
       user<WedgedByKill>("WedgedByKillUnsaid", "KillIsNoticedAsTheTraitsSay",
                          "killed while receiving: hang, but its traits say nothing", false),
       user<Buffers<SoundUser>>("Buffers", "KilledSenderLeavesItsMessages",

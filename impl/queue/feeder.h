@@ -175,10 +175,15 @@ class Feeder {
     }
 
     Status receive_until(Buffer& message, Deadline deadline) {
-      const Status status = queue_.channel.receive(message, deadline);
       // What is corrupt gives slots back as well, or a sender would wait for one for ever.
-      if (status == Status::ok || status == Status::corrupt) queue_.give_back();
-      return status;
+      try {
+        const Status status = queue_.channel.receive(message, deadline);
+        if (status == Status::ok || status == Status::corrupt) queue_.give_back();
+        return status;
+      } catch (...) {  // no memory for a message
+        if (queue_.channel.broken()) queue_.give_back();
+        throw;
+      }
     }
 
     Status ready(Deadline deadline) const { return queue_.channel.ready(deadline); }

@@ -9,9 +9,10 @@
 // Unlike CPython's, it survives a killed user, because the locks are robust:
 // - killed while waiting for a message: the next reader takes over, nothing is lost;
 // - killed inside a long write: the reader drops the part that came, that one message is lost;
-// - killed between the two reads of one message: the stream is out of step for good; every send and
-//   receive says Status::corrupt at once instead of hanging or inventing messages, and each receive
-//   empties the pipe, so that a writer inside a message gets to its end.
+// - killed between the two reads of one message: the stream is out of step for good. The next
+//   receive notices; from then on every send and receive says Status::corrupt at once instead of
+//   hanging or inventing messages, and each receive empties the pipe, so that a writer inside a
+//   message gets to its end.
 #pragma once
 
 #include <atomic>

@@ -219,17 +219,13 @@ TEST(LockedPipeProcesses, ReaderKilledInsideAMessageIsCorruptForAllAtOnce) {
     LockedPipe pipe(kCapacity);
     std::byte header[kFrameHeader];
     encode_frame_header(kBytes, header);
-    Signal waiting;
     Peer victim = fork_peer([&] { take(pipe, 0, Deadline::never()); });
+    write_raw(pipe, header);  // a length without its message: the reader is between the two
+    while (bytes_in(pipe) != 0) nap(1ms);
     Peer behind = fork_peer([&] {
-      waiting.raise();
-      nap(20ms);  // behind the victim
       Buffer message;
       expect_status(pipe.receive(message, Deadline::never()), Status::corrupt, "receive behind it");
     });
-    waiting.wait();
-    write_raw(pipe, header);  // a length without its message: the reader is between the two
-    while (bytes_in(pipe) != 0) nap(1ms);
     nap(40ms);
     victim.kill();
     behind.finish();
