@@ -233,6 +233,11 @@ void check_full(const Subject& subject) {
 
   fill_up();
   expect(sent > 0, "it is full although nothing was sent");
+  if (subject.traits.capacity == CapacityUnit::bytes) {  // in which a message may cost its overhead
+    expect(sent * kBytes >= link.capacity_bytes() / 8 &&
+               sent * kBytes <= 8 * link.capacity_bytes() + (std::size_t{64} << 10),
+           "it reports a capacity of ", link.capacity_bytes(), " bytes, and took ", sent * kBytes);
+  }
   if (subject.exact_items != 0) {
     expect(sent == subject.exact_items, "it took ", sent, " items instead of ",
            subject.exact_items);

@@ -99,6 +99,12 @@ class ForgetsToDrop : public PipeOf<SoundEnd> {
   void drop(int) {}
 };
 
+class Boasts : public PipeOf<SoundEnd> {
+ public:
+  using PipeOf::PipeOf;
+  std::size_t capacity_bytes() const { return std::size_t{1} << 30; }
+};
+
 const Traits kTraits{.summary = "for the test of the tests",
                      .source = "this project",
                      .max_message = SoundCalls::kMaxMessage,
@@ -139,6 +145,7 @@ std::vector<Broken<PipeEntry>> all_broken() {
                                  "ok instead of timed_out"),
       end<EndsTooEarly>("EndsTooEarly", "EndOfFileFollowsTheLastMessage", "closed instead of ok"),
       end<NeverEnds>("NeverEnds", "EndOfFileFollowsTheLastMessage", "no end"),
+      backend<Boasts>("Boasts", "FullPipeStopsTheSender", "it reports a capacity of 1073741824"),
       backend<ForgetsToDrop>("ForgetsToDrop", "EndOfFileFollowsTheLastMessage", "no end", false),
       end<SaysGoodbye>("SaysGoodbye", "EndOfFileWaitsForEveryCopy", "closed instead of timed_out",
                        false),
