@@ -233,8 +233,9 @@ void check_full(const Subject& subject) {
 
   fill_up();
   expect(sent > 0, "it is full although nothing was sent");
-  if (subject.traits.capacity == CapacityUnit::bytes) {  // in which a message may cost its overhead
-    expect(sent * kBytes >= link.capacity_bytes() / 8 &&
+  if (subject.traits.capacity == CapacityUnit::bytes) {
+    // A socket that is polled first takes a quarter, and bills over twice the message.
+    expect(sent * kBytes >= link.capacity_bytes() / 16 &&
                sent * kBytes <= 8 * link.capacity_bytes() + (std::size_t{64} << 10),
            "it reports a capacity of ", link.capacity_bytes(), " bytes, and took ", sent * kBytes);
   }
