@@ -335,13 +335,14 @@ void check_killed_while_sending(const QueueEntry& entry, Peers peers) {
 // the queue is out of step.
 void expect_usable(AnyQueue& queue, Peers peers, std::size_t size) {
   constexpr std::uint32_t kNew = 7;
-  const auto expect_told = [](Status status, const char* what) {
-    if (status != Status::corrupt) expect_status(status, Status::ok, what, " after a kill");
+  const auto expect_told = [](Status status, const char* who) {
+    expect(status != Status::timed_out, who, " hangs after a kill");
+    if (status != Status::corrupt) expect_status(status, Status::ok, who, " after a kill");
   };
   Peer sender = user_of(queue, peers, [&, size](AnyEndpoint& end) {
     Buffer message;
     fill(message, size, 0, kNew);
-    expect_told(end.send_until(message.bytes(), Deadline::after(kPatience)), "send");
+    expect_told(end.send_until(message.bytes(), Deadline::after(kPatience)), "a sender");
     static_cast<void>(end.flush(Deadline::after(kPatience)));
   });
   const End end = queue.open();
@@ -349,7 +350,7 @@ void expect_usable(AnyQueue& queue, Peers peers, std::size_t size) {
   Status status;
   do {
     status = end->receive_until(message, Deadline::after(kPatience));
-    expect_told(status, "receive");
+    expect_told(status, "a receiver");
   } while (status == Status::ok && tag_of(message, size) != make_tag(kNew, 0));
   sender.finish();
 }
@@ -363,9 +364,11 @@ void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
     const std::size_t size =
         std::min<std::size_t>(entry.traits.max_message, large ? 100'000 : kBytes);
     const auto queue = make(entry, {.message_bytes = size});
+    Signal begun;
     Signal stop_sending;
     Signal stop_receiving;
     const auto sends = [&, size](AnyEndpoint& end, std::uint32_t producer) {
+      begun.raise();
       Buffer message;
       for (std::uint64_t i = 0; stop_sending.raised() == 0;) {
         fill(message, size, i, producer);
@@ -377,6 +380,7 @@ void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
       }
     };
     const auto receives = [&, size](AnyEndpoint& end) {
+      begun.raise();
       std::uint64_t next[2] = {0, 0};
       bool corrupt = false;
       Buffer message;
@@ -401,7 +405,8 @@ void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
       crowd.push_back(user_of(*queue, peers, [&, i](AnyEndpoint& end) { sends(end, i); }));
     }
     for (int i = 0; i < 2; ++i) crowd.push_back(user_of(*queue, peers, receives));
-    nap(std::chrono::microseconds(2000 + random() % 3000));
+    begun.wait(4);
+    nap(std::chrono::microseconds(random() % 3000));
     crowd[round % 4].kill();
     nap(kShort / 2);
     const auto expect_end = [&](std::size_t i) {
@@ -415,10 +420,7 @@ void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
     for (std::size_t i : {0u, 1u}) expect_end(i);
     stop_receiving.raise();
     for (std::size_t i : {2u, 3u}) expect_end(i);
-    // Slots of what a killed sender had not given to the transport may be taken for good.
-    const bool sender = round % 4 < 2;
-    if (!sender || entry.traits.killed.sending != AfterKill::hang)
-      expect_usable(*queue, peers, size);
+    expect_usable(*queue, peers, size);
   }
 }
 

@@ -153,8 +153,9 @@ bool LockedPipe::drop_torn_frame() {
   return torn;
 }
 
-// Empties a broken pipe until nobody is writing any more, or the deadline has passed: a writer
-// inside a long frame could not end it otherwise. REQUIRES: `reading` is held.
+// Empties a broken pipe until nobody is writing any more: a writer inside a long frame could not
+// end it otherwise. One that is stopped there is not waited for beyond the deadline.
+// REQUIRES: `reading` is held.
 Status LockedPipe::discard(Deadline deadline) {
   std::byte dropped[PIPE_BUF];
   for (;;) {

@@ -17,6 +17,7 @@
 #include "impl/driver/link_test.h"
 #include "impl/driver/payload.h"
 #include "impl/os/error.h"
+#include "impl/queue/feeder.h"
 
 namespace ipc {
 namespace {
@@ -254,6 +255,32 @@ TEST(LockedPipeProcesses, ReaderWithoutMemoryForAMessageLetsGoOfTheLock) {
       expect(refused, "there was memory for 2 GiB");
     }).finish();
     expect_corrupt_for_all(pipe);
+  });
+}
+
+TEST(LockedPipeProcesses, ReaderOfAFeederWithoutMemoryGivesTheSlotBack) {
+  expect_good([] {
+    Feeder<LockedPipe> queue({.max_items = 1, .capacity_bytes = kCapacity});
+    const auto end = queue.open();
+    expect_status(end->send(Buffer(256 * kCapacity).bytes()), Status::ok, "the long send");
+    fork_peer([&] {
+      const auto reader = queue.open();
+      const rlimit none{1, 1};
+      if (setrlimit(RLIMIT_AS, &none) != 0) throw_errno("setrlimit");
+      Buffer message;
+      bool refused = false;
+      try {
+        static_cast<void>(reader->receive(message));
+      } catch (const std::bad_alloc&) {
+        refused = true;
+      }
+      expect(refused, "there was memory for 16 MiB");
+    }).finish();
+    const Buffer next(kBytes);
+    expect_status(end->send_until(next.bytes(), Deadline::after(kPatience)), Status::corrupt,
+                  "the next send");
+    Buffer message;  // lets the feeder end
+    expect_status(end->receive(message), Status::corrupt, "receive");
   });
 }
 #endif

@@ -64,14 +64,16 @@ def test_a_signal_ends_the_child_and_is_remembered(stop):
 
 
 def test_a_terminal_that_is_closed_twice_lets_the_child_clean_up(stop, tmp_path):
-    script = f"trap 'sleep 0.5; echo done >{tmp_path}/cleaned; exit 1' TERM; sleep 600 & wait"
+    script = f"trap 'sleep 0.5; echo done >{tmp_path}/cleaned; exit 1' TERM; touch {tmp_path}/ready; sleep 600 & wait"
 
     def close_twice():
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.01)
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGHUP)
             time.sleep(0.1)
 
-    timer = threading.Timer(0.2, close_twice)
+    timer = threading.Thread(target=close_twice)
     timer.start()
     run_child(["sh", "-c", script], stop, 60)
     timer.join()

@@ -14,6 +14,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -65,15 +66,14 @@ class _Runs:
                 self.failed[name, side] += 1
 
     def blocks(self, name: str, column: str, side: str) -> dict[int, float]:
-        """Of a value that is 0, below what its clock can tell, there is no ratio: it does not count."""
         rows = self._rows.get((name, side), ())
-        return {row["block"]: row[column] for row in rows if 0 < (row[column] or 0) < math.inf}
+        return {row["block"]: row[column] for row in rows if row[column] is not None}
 
-    @property
-    def choosing(self) -> int:
-        """So many blocks, the first ones, choose the best of a side."""
+    @cached_property
+    def total(self) -> int:
+        """Blocks that the run has begun."""
         blocks = {row["block"] for rows in self._rows.values() for row in rows} - {None}
-        return (max(blocks) + 1) // CHOOSERS if blocks else 0
+        return max(blocks) + 1 if blocks else 0
 
     def main_side(self, name: str) -> str:
         return "a" if (name, "a") in self._rows or (name, "a") in self.failed else ""
@@ -117,21 +117,23 @@ def write(run: RunDir, verdicts: list[Verdict] | None = None) -> Path:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """One cell: its keys, (series, side) of X and of Y, and the first block that counts."""
+    """One cell: its keys, (series, side) of X and of Y, whether they were chosen as the best, and the first block that counts."""
 
     metric: Metric
     keys: Mapping[str, Any]
     x: tuple[str, str]
     y: tuple[str, str]
+    best: bool = False
     since: int = 0
 
     def sides(self, runs: _Runs) -> tuple[dict[int, float], dict[int, float]]:
-        """Values by block, the better-if-more side first: their ratio is above 1 where X is better."""
+        """Values by block, the better-if-more side first: their ratio is above 1 where X is better. Of a value that is 0,
+        below what its clock can tell, there is no ratio: it does not count."""
         x, y = (
             {
                 block: value
                 for block, value in runs.blocks(name, self.metric.column, side).items()
-                if block >= self.since
+                if block >= self.since and value > 0
             }
             for name, side in (self.x, self.y)
         )
@@ -170,11 +172,13 @@ def _of_pair(
     for key in sorted(cells, key=_order):
         xs, ys = cells[key]
         if xs and ys:
-            since = runs.choosing if len(xs) + len(ys) > 2 else 0
+            best = len(xs) + len(ys) > 2
+            since = runs.total // CHOOSERS if best else 0
             x, y = (_best(side, metric, runs, since) for side in (xs, ys))
             keys = {"pair": pair.name, "metric": metric.name}
             keys |= {_KEY_NAMES.get(k, k): v for k, v in key}
-            yield _Comparison(metric, keys, (x, runs.main_side(x)), (y, runs.main_side(y)), since)
+            sides = ((name, runs.main_side(name)) for name in (x, y))
+            yield _Comparison(metric, keys, *sides, best, since)
 
 
 def _free_keys(series: Series, fixed: Mapping[str, int | str]) -> tuple[Any, ...] | None:
@@ -227,6 +231,17 @@ def _verdict(
     ):
         runs_failed = "1 process run" if failed == 1 else f"{failed} process runs"
         notes.append(f"{runs_failed} failed; their blocks do not count")
+    zeros = sum(
+        value == 0
+        for item in {
+            (side, item.metric.column) for item in comparisons for side in (item.x, item.y)
+        }
+        for value in runs.blocks(item[0][0], item[1], item[0][1]).values()
+    )
+    if zeros:
+        notes.append(
+            f"{zeros} values are 0, below what their clock can tell; their blocks do not count"
+        )
     profile = (plan.get("profile") if plan.get("verdict", True) else None) or WIDEST
     return Verdict(
         claim=claim,
@@ -234,7 +249,7 @@ def _verdict(
         outcome=outcome(cells),
         cells=cells,
         cell_confidence=confidence,
-        blocks=max(cell.chosen + cell.ratio.n for cell in cells),
+        blocks=max(cell.set_aside + cell.ratio.n for cell in cells),
         least=least,
         profile=profile,
         depends_on=keys,
@@ -244,7 +259,7 @@ def _verdict(
 
 def _cell_confidence(claim: Claim, comparisons: list[_Comparison], runs: _Runs) -> float:
     """What each interval is asked for. The best of a side may be a pair that is judged anyway: it counts once."""
-    distinct = {(item.x, item.y, item.metric.column, item.since): item for item in comparisons}
+    distinct = {(item.x, item.y, item.metric.column, item.best): item for item in comparisons}
     if claim.same:
         return simultaneous(claim.confidence, len(distinct))
     samples = [log_ratios(*item.sides(runs)) for item in distinct.values()]
@@ -261,9 +276,8 @@ def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least
         logs = log_ratios(over, under)
         tagged = claim.at_least is None
         result = judge_cell(logs, ratio, claim.bound, confidence, least, tagged)
-    if item.since and result.get("more") is not None:
-        judging = ratio.n + result["more"]
-        result["more"] = _with_choosers(judging) - item.since - ratio.n
+    if item.best and result.get("more") is not None:
+        result["more"] = max(1, _with_choosers(ratio.n + result["more"]) - runs.total)
     return Cell(
         x=item.x[0],
         y=item.y[0],
@@ -273,7 +287,7 @@ def _cell(claim: Claim, item: _Comparison, runs: _Runs, confidence: float, least
         x_median=median(x_values.values()) if x_values else None,
         y_median=median(y_values.values()) if y_values else None,
         failed=runs.failed[item.x] + runs.failed[item.y],
-        chosen=item.since,
+        set_aside=runs.total - ratio.n if item.best else 0,
         **result,
     )
 

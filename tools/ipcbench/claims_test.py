@@ -318,25 +318,33 @@ def test_what_is_too_short_for_its_clock_has_no_ratio_and_does_not_count(tmp_pat
     values[rtt("pipe", PIPE)][3] = 0.0
     verdict = only(judge(tmp_path, values))
     assert (verdict.outcome, verdict.cells[0].ratio.n) == ("holds", 11)
+    assert any("1 values are 0" in note for note in verdict.notes)
 
 
 def test_the_blocks_that_a_best_pair_lacks_include_those_that_choose(tmp_path):
     pipe, queue = rtt("pipe", "os_pipe", codec=""), rtt("queue", "pipe_locked", codec="")
 
-    def best(blocks):
+    def best(blocks, lost=()):
         alike = {"blocks": blocks, "sigma": 0.06}
         values = {pipe: around(1e4, **alike), queue: around(1.1e4, seed=2, **alike)}
         values[rtt("pipe", "unix_stream", codec="")] = around(2e4, seed=1, **alike)
-        verdict = only(judge(tmp_path / str(blocks), values))
+        for block in lost:
+            values[queue][block] = None
+        verdict = only(judge(tmp_path / f"{blocks}{lost}", values))
         (cell,) = [cell for cell in verdict.cells if cell.keys["pair"].startswith("best")]
+        if lost:
+            return verdict, cell, []
         return verdict, cell, [math.log(q / p) for p, q in zip(values[pipe], values[queue])]
 
+    assert best(2)[1].wanted == 10
     verdict, few, _ = best(7)
     assert (few.verdict, few.ratio.n, few.wanted) == ("no verdict", 5, 10)
     assert verdict.least == 7 and "need at least 10 blocks" in sentence(verdict)
     assert (best(9)[1].ratio.n, best(10)[1].ratio.n) == (6, 7)
+    verdict, lossy, _ = best(12, lost=range(4, 8))
+    assert (lossy.verdict, lossy.ratio.n, lossy.wanted) == ("no verdict", 4, 13)
     verdict, wide, logs = best(12)
-    assert (wide.verdict, wide.chosen, wide.ratio.n) == ("undecided", 4, 8)
+    assert (wide.verdict, wide.set_aside, wide.ratio.n) == ("undecided", 4, 8)
     needed = blocks_needed(logs[4:], 1.05, verdict.cell_confidence)
     assert needed > 8
     judging = lambda blocks: blocks - blocks // 3  # noqa: E731

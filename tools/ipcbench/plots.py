@@ -294,7 +294,7 @@ def percentiles(data: Data) -> style.Sheet:
     note = (
         "Lines: all process runs merged; bars: lowest to highest process run, at the percentile named below and, so that "
         "they can be told apart, a little beside it. "
-        f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ at most {MOST} of a family: CPython's designs and the best."
+        f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ at most {MOST} of a family: defaults, CPython's designs and the best."
     )
     title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
     sheet, panels = sheet_of(title, data, note, list(found))

@@ -135,10 +135,9 @@ def run(
     console = tables.console()
     profile = None
     if options.resume is not None:
-        before = RunDir(options.resume)
-        if "order" not in before.plan():
+        if "order" not in RunDir(options.resume).plan():
             raise RunDirError(f"--resume {options.resume}: no run folder with a plan.json")
-        check_writable("--resume", options.resume, resume_mib(before, profiles))
+        check_writable("--resume", options.resume, RESUME_MIB)
     elif options.profile is not None or not options.list:
         profile = profile_named(profiles, options.profile or DEFAULT_PROFILE)
     if profile is not None and not options.list:
@@ -153,10 +152,13 @@ def run(
         return 0
     if profile is None:
         rundir, plan = resume(options.resume, catalogue)
+        check_writable("--resume", options.resume, resume_mib(rundir, profiles))
         console.print(f"{len(measure.pending(plan, rundir.runs()))} process runs remain")
     else:
         try:
             rundir, plan = start(options, profile, catalogue, stop, console)
+        except BrokenPipeError:  # of who reads what we print, not of the folder
+            raise
         except OSError as error:
             raise RunDirError(f"before anything was measured: {error}") from None
         console.print(f"measuring takes about {duration(plan['estimate_seconds'])}")
@@ -167,7 +169,7 @@ def run(
     try:
         measure.measure(rundir, plan, catalogue.programs, stop, console)
         return conclude(rundir, plan, stop, console)
-    except BrokenPipeError:  # of who reads what we print, not of the folder
+    except BrokenPipeError:
         raise
     except OSError as error:
         raise RunDirError(

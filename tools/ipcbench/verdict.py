@@ -28,8 +28,8 @@ KEY_ORDER = ("pair", "metric", "placement", SIZE, "objects")
 class Cell:
     """One comparison. `x` and `y` are series names, `x_median` and `y_median` in the unit of `column`.
 
-    `keys` are the values by which cells differ (KEY_ORDER, then others). `ratio` is of the blocks after the first `chosen`,
-    in which the best of a side was chosen. `more` is about how many further blocks of the whole run would decide an
+    `keys` are the values by which cells differ (KEY_ORDER, then others). `ratio` leaves out the blocks that are `set_aside`:
+    those in which the best of a side was chosen, and beside them those that lack a value. `more` is about how many further blocks of the whole run would decide an
     undecided cell (None: too near the margin to say), or how many are missing for any verdict.
     """
 
@@ -44,19 +44,19 @@ class Cell:
     tag: str = ""
     more: int | None = None
     failed: int = 0
-    chosen: int = 0
+    set_aside: int = 0
 
     @property
     def wanted(self) -> int:
         """The blocks of a run that decides it, as far as that is known."""
-        return self.chosen + self.ratio.n + (self.more or 0)
+        return self.set_aside + self.ratio.n + (self.more or 0)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """One claim in one language. `cell_confidence` is what each cell's interval was asked for.
 
-    `blocks` is the largest number of blocks that any cell has, with those that chose for it; `least` is what an interval
+    `blocks` is the largest number of blocks that any cell has, with those that are set aside; `least` is what an interval
     takes here. `depends_on` names the keys that separate the cells that hold from those that fail. `profile` is the one of tools/run that measures these cells for a verdict.
     """
 
