@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Longer than most: one check after another, with the few things that only they share.
 #include "impl/driver/link_checks_test.h"
 
 #include <poll.h>

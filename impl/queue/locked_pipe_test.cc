@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Users of a LockedPipe killed at the worst moments. All names say Processes, for all fork.
+// Users of a LockedPipe killed at the worst moments. All names say Processes, for all fork. Longer
+// than most: each moment takes some lines to bring about.
 #include "impl/queue/locked_pipe.h"
 
 #include <fcntl.h>
@@ -215,14 +216,32 @@ void expect_corrupt_for_all(LockedPipe& pipe) {
   }
 }
 
+// One that has read a length, and waits for the message.
+Peer reader_between_its_reads(LockedPipe& pipe) {
+  std::byte header[kFrameHeader];
+  encode_frame_header(kBytes, header);
+  Peer reader = fork_peer([&pipe] { take(pipe, 0, Deadline::never()); });
+  write_raw(pipe, header);
+  while (bytes_in(pipe) != 0) nap(1ms);
+  return reader;
+}
+
+template <class Receive>
+void expect_no_memory(Receive&& receive) {
+  Buffer message;
+  bool refused = false;
+  try {
+    static_cast<void>(receive(message));
+  } catch (const std::bad_alloc&) {
+    refused = true;
+  }
+  expect(refused, "there was memory for the message");
+}
+
 TEST(LockedPipeProcesses, ReaderKilledInsideAMessageIsCorruptForAllAtOnce) {
   expect_good([] {
     LockedPipe pipe(kCapacity);
-    std::byte header[kFrameHeader];
-    encode_frame_header(kBytes, header);
-    Peer victim = fork_peer([&] { take(pipe, 0, Deadline::never()); });
-    write_raw(pipe, header);  // a length without its message: the reader is between the two
-    while (bytes_in(pipe) != 0) nap(1ms);
+    Peer victim = reader_between_its_reads(pipe);
     Peer behind = fork_peer([&] {
       Buffer message;
       expect_status(pipe.receive(message, Deadline::never()), Status::corrupt, "receive behind it");
@@ -245,14 +264,7 @@ TEST(LockedPipeProcesses, ReaderWithoutMemoryForAMessageLetsGoOfTheLock) {
     fork_peer([&] {
       const rlimit limit{std::size_t{1} << 30, std::size_t{1} << 30};
       if (setrlimit(RLIMIT_AS, &limit) != 0) throw_errno("setrlimit");
-      Buffer message;
-      bool refused = false;
-      try {
-        static_cast<void>(pipe.receive(message, Deadline::never()));
-      } catch (const std::bad_alloc&) {
-        refused = true;
-      }
-      expect(refused, "there was memory for 2 GiB");
+      expect_no_memory([&](Buffer& message) { return pipe.receive(message, Deadline::never()); });
     }).finish();
     expect_corrupt_for_all(pipe);
   });
@@ -268,14 +280,7 @@ TEST(LockedPipeProcesses, ReaderOfAFeederWithoutMemoryGivesTheSlotBack) {
       const auto reader = queue.open();
       const rlimit none{1, 1};
       if (setrlimit(RLIMIT_AS, &none) != 0) throw_errno("setrlimit");
-      Buffer received;
-      bool refused = false;
-      try {
-        static_cast<void>(reader->receive(received));
-      } catch (const std::bad_alloc&) {
-        refused = true;
-      }
-      expect(refused, "there was memory for 256 MiB");
+      expect_no_memory([&](Buffer& received) { return reader->receive(received); });
     }).finish();
     const Buffer next(kBytes);
     expect_status(end->send_until(next.bytes(), Deadline::after(kPatience)), Status::corrupt,
@@ -323,11 +328,7 @@ TEST(LockedPipeProcesses, ReaderKilledInsideALongMessageDoesNotHoldItsWriter) {
 TEST(LockedPipeProcesses, StoppedWriterDelaysCorruptNoLongerThanTheDeadline) {
   expect_good([] {
     LockedPipe pipe(kCapacity);
-    std::byte header[kFrameHeader];
-    encode_frame_header(kBytes, header);
-    Peer victim = fork_peer([&] { take(pipe, 0, Deadline::never()); });
-    write_raw(pipe, header);
-    while (bytes_in(pipe) != 0) nap(1ms);
+    Peer victim = reader_between_its_reads(pipe);
     nap(40ms);
     victim.kill();
     Peer writer = fork_peer([&] {

@@ -46,13 +46,12 @@ class Stop:
             signal.signal(signum, handler)
 
     def _handle(self, signum: int, _frame: Any) -> None:
-        if self.signum is not None and signum == signal.SIGHUP:
-            return
-        if self.signum is not None:
+        if self.signum is None:
+            self.signum = signum
+            self.ask_child()
+        elif signum != signal.SIGHUP:
             self.end_child(signal.SIGKILL)
             os._exit(128 + signum)
-        self.signum = signum
-        self.ask_child()
 
     def ask_child(self) -> None:
         """Asks the running child to end, and ends it when it has not done so after GRACE_SECONDS."""

@@ -231,16 +231,16 @@ def _verdict(
     ):
         runs_failed = "1 process run" if failed == 1 else f"{failed} process runs"
         notes.append(f"{runs_failed} failed; their blocks do not count")
-    zeros = sum(
-        value == 0
-        for item in {
-            (side, item.metric.column) for item in comparisons for side in (item.x, item.y)
-        }
-        for value in runs.blocks(item[0][0], item[1], item[0][1]).values()
-    )
+    zeros = {
+        (name, side, item.metric.column, block)
+        for item in comparisons
+        for name, side in (item.x, item.y)
+        for block, value in runs.blocks(name, item.metric.column, side).items()
+        if value == 0
+    }
     if zeros:
         notes.append(
-            f"{zeros} values are 0, below what their clock can tell; their blocks do not count"
+            f"{len(zeros)} values are 0, below what their clock can tell; their blocks do not count"
         )
     profile = (plan.get("profile") if plan.get("verdict", True) else None) or WIDEST
     return Verdict(

@@ -49,7 +49,7 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
     lead = f"{machine}, {str(environment.get('start', ''))[:10]}:\n\n{lead}"
     said = {"latency": "Round trip: p50, both ways", "throughput": "messages: per second"}
     asked = "; ".join(said[metric] for metric in metrics)
-    ways = "; ".join(WAYS[waits] for waits in classes)
+    ways = "; ".join(f"{waits}: {WAITS[waits]}" for waits in classes)
     note = (
         f"C++ backends, messages of bytes, one sender and one receiver. {asked}. "
         f"same: both processes on one CPU, cross: on two. {ways}. In square brackets the interval of the median; x: times the bare operation; in round "
@@ -59,11 +59,6 @@ def fastest(run: RunDir, metrics: Iterable[str] = METRICS) -> str:
     return f"{lead}\n{table(head, body)}\n\n{note}\n"
 
 
-WAYS = {
-    "block": "block: who waits sleeps at once",
-    "adaptive": "adaptive: spins a little, then sleeps",
-    "spin": "spin: never sleeps",
-}
 WAITS = {
     "block": "who sleeps at once",
     "adaptive": "who spins, then sleeps",

@@ -13,7 +13,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,17 @@ def resume_mib(rundir: RunDir, profiles: Mapping[str, Profile]) -> int:
     return max(RESUME_MIB, round(whole * left))
 
 
+@contextmanager
+def folder_faults(said: Callable[[OSError], str]) -> Iterator[None]:
+    """A fault of the disk as a RunDirError that says this; who reads what we print and has enough is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunDirError(said(error)) from None
+
+
 def run(
     options: argparse.Namespace,
     profiles: Mapping[str, Profile],
@@ -155,26 +167,17 @@ def run(
         check_writable("--resume", options.resume, resume_mib(rundir, profiles))
         console.print(f"{len(measure.pending(plan, rundir.runs()))} process runs remain")
     else:
-        try:
+        with folder_faults(lambda error: f"before anything was measured: {error}"):
             rundir, plan = start(options, profile, catalogue, stop, console)
-        except BrokenPipeError:  # of who reads what we print, not of the folder
-            raise
-        except OSError as error:
-            raise RunDirError(f"before anything was measured: {error}") from None
         console.print(f"measuring takes about {duration(plan['estimate_seconds'])}")
         if plan["estimate_seconds"] > 1.1 * profile.budget_seconds:
             console.print(
                 f"that is over the {duration(profile.budget_seconds)} of the profile: measure less (--only) or fewer blocks"
             )
-    try:
+    again = f"finished runs are kept, continue with tools/run --resume {rundir.path}"
+    with folder_faults(lambda error: f"{rundir.path}: {error}; {again}"):
         measure.measure(rundir, plan, catalogue.programs, stop, console)
         return conclude(rundir, plan, stop, console)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise RunDirError(
-            f"{rundir.path}: {error}; finished runs are kept, continue with tools/run --resume {rundir.path}"
-        ) from None
 
 
 def conclude(rundir: RunDir, plan: dict[str, Any], stop: Stop, console: Console) -> int:

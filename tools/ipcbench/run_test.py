@@ -236,18 +236,26 @@ def test_a_program_that_hangs_is_ended_and_the_run_goes_on(
     assert len(rows) == 4 and "simple_queue" in failed["series"]
 
 
+def command_of(first, program, profiles):
+    """tools/run in a process of its own, over this program and these profiles, after `first`."""
+    script = (
+        "import sys; from pathlib import Path; from ipcbench import run\n"
+        f"{first}sys.exit(run.main(sys.argv[3:], [Path(sys.argv[1])], Path(sys.argv[2])))"
+    )
+    return [sys.executable, "-c", script, str(program), str(profiles)]
+
+
 def test_a_disk_that_fills_meanwhile_loses_nothing_and_the_run_resumes(
     tmp_path, tiny_profiles, cpython_program, capsys
 ):
     # From the first process run on no file may grow beyond this, which the histograms of a few do.
     script = (
-        "import resource, sys; from pathlib import Path; from ipcbench import measure, run; all = measure.measure\n"
+        "import resource; from ipcbench import measure; all = measure.measure\n"
         "def limited(*given):\n"
         "  resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY)); all(*given)\n"
         "measure.measure = limited\n"
-        "sys.exit(run.main(sys.argv[3:], [Path(sys.argv[1])], Path(sys.argv[2])))"
     )
-    command = [sys.executable, "-c", script, str(cpython_program), str(tiny_profiles)]
+    command = command_of(script, cpython_program, tiny_profiles)
     full = subprocess.run(
         [*command, "--profile", "tiny", "--blocks", "12", "--out", str(tmp_path / "out")],
         capture_output=True,
@@ -275,11 +283,7 @@ def test_a_disk_that_fills_meanwhile_loses_nothing_and_the_run_resumes(
 def test_a_reader_who_has_enough_ends_the_run_which_can_be_resumed_once_it_has_begun(
     tmp_path, tiny_profiles, cpython_program, last
 ):
-    script = (
-        "import sys; from pathlib import Path; from ipcbench import run\n"
-        "sys.exit(run.main(sys.argv[3:], [Path(sys.argv[1])], Path(sys.argv[2])))"
-    )
-    command = [sys.executable, "-c", script, str(cpython_program), str(tiny_profiles)]
+    command = command_of("", cpython_program, tiny_profiles)
     with subprocess.Popen(
         [*command, "--profile", "tiny", "--out", str(tmp_path / "out")],
         stdout=subprocess.PIPE,
