@@ -63,7 +63,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 def profile_named(profiles: Mapping[str, Profile], name: str) -> Profile:
     """Raises Usage that names the profiles."""
     if name not in profiles:
-        known = "".join(f"\n  {p.name:8}{p.summary}" for p in profiles.values())
+        known = "".join(f"\n  {p.name:10}{p.summary}" for p in profiles.values())
         raise Usage(f"--profile '{name}': no such profile; there are{known}")
     return profiles[name]
 
