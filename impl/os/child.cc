@@ -2,6 +2,7 @@
 #include "impl/os/child.h"
 
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,9 +11,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <vector>
 
 #include "impl/os/error.h"
+#include "impl/os/quiet_thread.h"
 
 namespace ipc {
 namespace {
@@ -20,6 +23,14 @@ namespace {
 std::vector<void (*)()>& calls_at_end() {
   static auto* const calls = new std::vector<void (*)()>;
   return *calls;
+}
+
+// What is buffered now would be written by both processes. Other streams are the program's: another
+// thread may wait for input in one, and hold its lock.
+void flush_standard_streams() {
+  std::cout.flush();
+  std::fflush(stdout);
+  std::fflush(stderr);
 }
 
 int run(const std::function<int()>& body) {
@@ -33,28 +44,45 @@ int run(const std::function<int()>& body) {
   return 1;
 }
 
+UniqueFd pidfd_of(pid_t pid) { return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
+
+// Of waitid, but for interruptions.
+int wait_for(idtype_t type, id_t id, siginfo_t* info, int options) {
+  int result;
+  do {
+    result = waitid(type, id, info, options);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 }  // namespace
 
 Child fork_child(const std::function<int()>& body) {
-  std::fflush(nullptr);  // else both processes would write what is buffered now
+  flush_standard_streams();
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) throw_errno("fork");
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);  // the parent ended before prctl
+    if (signals_of_maker) pthread_sigmask(SIG_SETMASK, &*signals_of_maker, nullptr);
+    signals_of_maker.reset();
     const int status = run(body);
     for (const auto call : calls_at_end()) call();
-    std::fflush(nullptr);
+    flush_standard_streams();
     _exit(status);
   }
-  Child child(pid, UniqueFd());  // ends it if it cannot be watched
-  child.pidfd_ = open_pidfd(pid);
+  Child child(pid, pidfd_of(pid));
+  if (!child.pidfd_ && errno == ESRCH) {  // it has ended, and who knows how
+    child.status_ = Child::kUnknown;
+    child.pidfd_ = UniqueFd(eventfd(1, EFD_CLOEXEC));  // readable for ever, as a pidfd is then
+  }
+  if (!child.pidfd_) throw_errno("pidfd_open");  // and the child is ended
   return child;
 }
 
 UniqueFd open_pidfd(pid_t pid) {
-  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  UniqueFd pidfd = pidfd_of(pid);
   if (!pidfd) throw_errno("pidfd_open");
   return pidfd;
 }
@@ -67,30 +95,42 @@ void at_process_end(void (*call)()) {
 Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       pidfd_(std::move(other.pidfd_)),
-      status_(other.status_) {}
+      status_(other.status_.load()) {}
 
 Child::~Child() {
-  if (pid_ < 0 || status_) return;
-  kill(pid_, SIGKILL);
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  if (pid_ < 0 || status_ != kRunning) return;
+  if (!pidfd_) {
+    kill(pid_, SIGKILL);
+    wait_for(P_PID, static_cast<id_t>(pid_), nullptr, WEXITED);
+    return;
   }
+  signal(SIGKILL);
+  wait_for(P_PIDFD, static_cast<id_t>(pidfd_.get()), nullptr, WEXITED);
 }
 
+// Looks first, then tells, then reaps: who finds nothing to reap any more, though another thread
+// did it, finds what that has told.
 std::optional<int> Child::wait(Deadline deadline) {
-  if (status_) return status_;
+  if (const int status = status_; status != kRunning) return status;
   const int events = poll_until(pidfd_.get(), POLLIN, deadline);
   if (events < 0) throw_errno("poll of a pidfd");
   if (events == 0) return std::nullopt;
-  int raw = 0;
-  while (waitpid(pid_, &raw, 0) < 0) {
-    if (errno != EINTR) throw_errno("waitpid");
+  siginfo_t info{};
+  const auto fd = static_cast<id_t>(pidfd_.get());
+  if (wait_for(P_PIDFD, fd, &info, WEXITED | WNOWAIT) == 0) {
+    status_ = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+    wait_for(P_PIDFD, fd, nullptr, WEXITED);
+  } else if (errno == ECHILD) {
+    int running = kRunning;
+    status_.compare_exchange_strong(running, kUnknown);
+  } else {
+    throw_errno("waitid");
   }
-  status_ = WIFEXITED(raw) ? WEXITSTATUS(raw) : -WTERMSIG(raw);
   return status_;
 }
 
 void Child::signal(int number) {
-  if (!status_) kill(pid_, number);
+  if (status_ == kRunning) syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
 }  // namespace ipc

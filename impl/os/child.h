@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <atomic>
+#include <climits>
 #include <functional>
 #include <optional>
 
@@ -13,8 +15,12 @@
 namespace ipc {
 
 // REQUIRES of fork_child: no other thread of this process holds a lock that the body needs.
+// Any thread may call wait and signal.
 class Child {
  public:
+  // Its status where the program itself reaps all children, or ignores SIGCHLD.
+  static constexpr int kUnknown = 255;
+
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;
   ~Child();  // a child still running is killed and reaped
@@ -29,14 +35,17 @@ class Child {
   friend Child fork_child(const std::function<int()>& body);
   Child(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
 
+  static constexpr int kRunning = INT_MIN;
+
   pid_t pid_;
   UniqueFd pidfd_;
-  std::optional<int> status_;
+  std::atomic<int> status_ = kRunning;
 };
 
 // Runs `body` in a new process, which ends with the returned status, without destructors of the
-// parent's objects. An exception that leaves the body is printed and gives status 1. Throws
-// std::system_error.
+// parent's objects. stdout, stderr and std::cout are flushed before and at its end; what other
+// streams have buffered, both processes have. An exception that leaves the body is printed and
+// gives status 1. Throws std::system_error.
 [[nodiscard]] Child fork_child(const std::function<int()>& body);
 
 // Readable when that process has ended. Throws std::system_error.

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "impl/os/affinity.h"
 #include "impl/os/mapping.h"
@@ -54,6 +56,50 @@ TEST(ChildProcesses, AreReapedWithTheirOwner) {
   EXPECT_EQ(waitpid(pid, nullptr, WNOHANG), -1);
 }
 
+// Of a program that reaps all its children, or has the kernel do so.
+TEST(ChildProcesses, HaveAnUnknownStatusWhenOthersReapThem) {
+  Child test = fork_child([] {
+    Child reaped = fork_child([] { return 7; });
+    waitpid(reaped.pid(), nullptr, 0);
+    reaped.signal(SIGKILL);
+    if (reaped.wait(Deadline::never()) != Child::kUnknown) return 1;
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0; i < 50; ++i) {
+      Child ignored = fork_child([] { return 7; });
+      if (i % 2 == 0 && ignored.wait(Deadline::never()) != Child::kUnknown) return 2;
+    }
+    return 0;
+  });
+  EXPECT_EQ(test.wait(Deadline::after(seconds(10))), 0);
+}
+
+TEST(ChildProcesses, AreWaitedForByAnyThreads) {
+  for (int i = 0; i < 50; ++i) {
+    Child child = fork_child([i] { return i; });
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 3; ++thread) {
+      threads.emplace_back([&] { EXPECT_EQ(child.wait(Deadline::after(seconds(10))), i); });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
+TEST(ChildProcesses, AreForkedWhileAnotherThreadWaitsForInput) {
+  Child test = fork_child([] {
+    int ends[2];
+    if (pipe(ends) != 0) return 1;
+    FILE* const input = fdopen(ends[0], "r");
+    std::thread reader([input] { static_cast<void>(std::fgetc(input)); });
+    usleep(20'000);  // until it waits, with the stream's lock
+    Child child = fork_child([] { return 7; });
+    const bool is_good = child.wait(Deadline::after(seconds(10))) == 7;
+    close(ends[1]);
+    reader.join();
+    return is_good ? 0 : 2;
+  });
+  EXPECT_EQ(test.wait(Deadline::after(seconds(10))), 0);
+}
+
 TEST(ChildProcesses, DieWithTheirParent) {
   Shared<std::atomic<pid_t>> grandchild;
   Child child = fork_child([&]() -> int {
@@ -83,6 +129,7 @@ TEST(ChildProcesses, DieWithTheirParent) {
 
 TEST(ChildProcesses, CallWhatWasAskedForWhenTheyEndNormally) {
   static Shared<std::atomic<int>> calls;
+  *calls = 0;
   Child asks = fork_child([] {
     at_process_end([] { ++*calls; });
     Child child = fork_child([] { return 3; });

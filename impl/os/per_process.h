@@ -31,6 +31,7 @@ class PerProcess {
     if (is_ours(entry)) return entry->object;
     auto fresh = std::make_unique<Entry>();
     while (!is_ours(entry)) {
+      fresh->left_alone = entry;
       // release: whoever sees the pointer sees the object.
       if (entry_.compare_exchange_weak(entry, fresh.get(), std::memory_order_acq_rel,
                                        std::memory_order_acquire)) {
@@ -43,6 +44,7 @@ class PerProcess {
  private:
   struct Entry {
     const std::uint64_t generation = fork_generation();
+    const Entry* left_alone = nullptr;  // the parent's, in sight of leak checkers
     T object;
   };
   static bool is_ours(const Entry* entry) {

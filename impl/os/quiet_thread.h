@@ -5,10 +5,14 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <optional>
 #include <thread>
 #include <utility>
 
 namespace ipc {
+
+// In a quiet thread, what its maker had blocked: for the processes that it forks.
+inline thread_local std::optional<sigset_t> signals_of_maker;
 
 template <class Body>
 [[nodiscard]] std::thread quiet_thread(Body&& body) {
@@ -22,7 +26,10 @@ template <class Body>
     sigset_t before;
   };
   const AllBlocked inherited;
-  return std::thread(std::forward<Body>(body));
+  return std::thread([body = std::forward<Body>(body), before = inherited.before]() mutable {
+    signals_of_maker = before;
+    body();
+  });
 }
 
 }  // namespace ipc

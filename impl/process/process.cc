@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "impl/driver/errors.h"
+#include "impl/os/per_process.h"
 #include "impl/queue/queue_core.h"
 
 namespace ipc {
@@ -22,11 +24,10 @@ namespace ipc {
 // Those that this process has started, wherever they are now. A fork has none.
 class Children {
  public:
+  // Never destroyed: it is for the end of the process, after destructors.
   static Children& here() {
-    static auto* children = new Children;  // for the end of the process, after destructors
-    // In a fork, whose only thread this is: another may have held the lock.
-    if (children->owner_ != getpid()) children = new Children;
-    return *children;
+    static auto* const children = new PerProcess<Children>;
+    return children->get();
   }
 
   void add(Process* one) {
@@ -63,11 +64,10 @@ class Children {
     for (Process* one : all) {
       if (one->daemon_) one->child_->signal(SIGTERM);
     }
-    for (Process* one : all) one->end();
+    for (Process* one : all) one->child_->wait(Deadline::never());
   }
 
  private:
-  const pid_t owner_ = getpid();
   std::mutex mutex_;
   std::vector<Process*> all_;
 };
@@ -82,12 +82,10 @@ ThisProcess this_process;
 std::optional<ParentProcess> the_parent;
 
 void close_stdin() {
-  UniqueFd null(open("/dev/null", O_RDONLY));
-  if (null.get() == STDIN_FILENO) {  // it was closed: this is it
-    static_cast<void>(null.release());
-  } else if (!null || dup2(null.get(), STDIN_FILENO) < 0) {
-    throw_errno("/dev/null as standard input");
-  }
+  close(STDIN_FILENO);  // first: there may be no other descriptor
+  if (open("/dev/null", O_RDONLY) != STDIN_FILENO) throw_errno("/dev/null as standard input");
+  __fpurge(stdin);  // what the parent has read ahead
+  std::clearerr(stdin);
 }
 
 }  // namespace
@@ -120,16 +118,7 @@ Process::~Process() {
   }
   if (is_listed_) Children::here().remove(this);
   if (daemon_) child_->signal(SIGTERM);
-  end();
-}
-
-// Waits for it.
-void Process::end() {
-  try {
-    child_->wait(Deadline::never());
-  } catch (
-      const std::system_error&) {  // the program reaps all children itself: nothing to wait for
-  }
+  child_->wait(Deadline::never());
 }
 
 void Process::start() { start(true); }

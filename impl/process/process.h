@@ -16,6 +16,7 @@
 // Who may call: one thread at a time, and only in the process that constructed the object; the
 // child is killed when the thread that started it ends, thus also when its process is killed
 // (Python leaves it running then). At start() no other thread may hold a lock that the child needs.
+// stdout, stderr and std::cout are flushed there; what other streams have buffered, both have.
 //
 // Blocking: a process that ends normally, by return from main, exit() or the end of a Process's
 // function, sends SIGTERM to its children that are daemons and waits for all, for ever, as Python
@@ -71,7 +72,8 @@ class Process {
   bool join(Timeout timeout = std::nullopt);
   bool is_alive();
   // None before the end; what the function's end gave: 0, Exit's status, 1 after another exception
-  // (which the child prints on stderr); -N if signal N ended it.
+  // (which the child prints on stderr); -N if signal N ended it; 255 if the program itself reaps
+  // its children, or ignores SIGCHLD.
   std::optional<int> exitcode();
 
   // SIGTERM and SIGKILL. They do not wait, and do nothing after the end. Throw StateError before
@@ -99,7 +101,6 @@ class Process {
   void require_owner() const;
   void start(bool is_listed);
   int run() const;
-  void end();
 
   std::function<void()> function_;
   std::string identity_;  // the default name

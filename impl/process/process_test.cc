@@ -10,12 +10,15 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "impl/driver/errors.h"
 #include "impl/os/affinity.h"
 #include "impl/os/mapping.h"
+#include "impl/os/stream.h"
 #include "impl/pipe/pipe.h"
 #include "impl/process/typed_api_test.h"
 
@@ -174,6 +177,31 @@ TEST(Processes, ReadNothingFromStandardInputThoughTheirParentHasNone) {
               require(end_of(child) == 0, "the child has a standard input");
             }),
             0);
+}
+
+TEST(Processes, ReadNothingThatTheirParentHasReadAhead) {
+  EXPECT_EQ(exitcode_of([] {
+              auto [input, output] = make_pipe(4096);
+              require(write(output.get(), "ab", 2) == 2, "a pipe has room");
+              require(dup2(input.get(), STDIN_FILENO) == 0 && std::getchar() == 'a', "it is read");
+              Process child{[] { require(std::getchar() == EOF, "end of file"); }};
+              child.start();
+              require(end_of(child) == 0, "the child has what its parent had read");
+              require(std::getchar() == 'b', "the parent still has it");
+            }),
+            0);
+}
+
+TEST(Processes, AreJoinedByOneThreadWhileAnotherStartsSome) {
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([thread] {
+      for (int i = 0; i < 50; ++i) {
+        EXPECT_EQ(exitcode_of([status = thread * 50 + i] { throw Exit(status); }), thread * 50 + i);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 // CPython waits on a pipe that the grandchild inherits, and so until the time is over.
