@@ -18,31 +18,6 @@ namespace {
 
 constexpr std::size_t kSmall = 512;  // up to here a copy costs less than a second part in writev
 
-// Sends `header` and `message` from byte `sent` of the two together on, at most `limit` bytes.
-// Returns what write(2) does.
-ssize_t write_part(int fd, const std::byte* header, std::span<const std::byte> message,
-                   std::size_t sent, std::size_t limit) {
-  if (sent == 0 && message.size() <= kSmall) {
-    std::byte frame[kFrameHeader + kSmall];
-    std::memcpy(frame, header, kFrameHeader);
-    if (!message.empty()) std::memcpy(frame + kFrameHeader, message.data(), message.size());
-    return write(fd, frame, std::min(limit, kFrameHeader + message.size()));
-  }
-  iovec parts[2];
-  int count = 0;
-  std::size_t body = 0;
-  if (sent < kFrameHeader) {
-    // writev only reads, the casts are the price of one struct for both directions.
-    parts[count++] = {const_cast<std::byte*>(header) + sent, kFrameHeader - sent};
-    limit -= kFrameHeader - sent;
-  } else {
-    body = sent - kFrameHeader;
-  }
-  parts[count++] = {const_cast<std::byte*>(message.data()) + body,
-                    std::min(limit, message.size() - body)};
-  return writev(fd, parts, count);
-}
-
 // Waits for events with the status of a send or a receive.
 Status wait_for(int fd, short events, Deadline deadline) {
   const int reported = poll_until(fd, events, deadline);
@@ -51,6 +26,32 @@ Status wait_for(int fd, short events, Deadline deadline) {
 }
 
 }  // namespace
+
+ssize_t write_frame_part(int fd, std::span<const std::byte> message, std::size_t sent,
+                         std::size_t limit) {
+  std::byte header[kFrameHeader];
+  encode_frame_header(message.size(), header);
+  limit = std::min(limit, kFrameHeader + message.size() - sent);
+  if (sent == 0 && message.size() <= kSmall) {
+    std::byte frame[kFrameHeader + kSmall];
+    std::memcpy(frame, header, kFrameHeader);
+    if (!message.empty()) std::memcpy(frame + kFrameHeader, message.data(), message.size());
+    return write(fd, frame, limit);
+  }
+  iovec parts[2];
+  int count = 0;
+  std::size_t body = 0;
+  if (sent < kFrameHeader) {
+    parts[count++] = {header + sent, kFrameHeader - sent};
+    limit -= kFrameHeader - sent;
+  } else {
+    body = sent - kFrameHeader;
+  }
+  // writev only reads, the cast is the price of one struct for both directions.
+  parts[count++] = {const_cast<std::byte*>(message.data()) + body,
+                    std::min(limit, message.size() - body)};
+  return writev(fd, parts, count);
+}
 
 Status stream_failure() {
   if (errno == EPIPE) return Status::closed;
@@ -72,19 +73,16 @@ std::int64_t decode_frame_header(const std::byte* header) {
 
 Status write_frame(int fd, std::span<const std::byte> message, Deadline deadline) {
   if (message.size() > kMaxFrame) return Status::too_big;
-  std::byte header[kFrameHeader];
-  encode_frame_header(message.size(), header);
   std::size_t sent = 0;
-  const std::size_t total = kFrameHeader + message.size();
-  while (sent < total) {
-    std::size_t limit = total - sent;
+  while (sent < kFrameHeader + message.size()) {
+    std::size_t limit = SIZE_MAX;
     if (sent == 0 && !deadline.is_never()) {
       // A descriptor that polls writable takes a page without blocking; once the message has begun,
       // the rest may wait.
       if (Status s = wait_for(fd, POLLOUT, deadline); s != Status::ok) return s;
-      limit = std::min<std::size_t>(limit, PIPE_BUF);
+      limit = PIPE_BUF;
     }
-    const ssize_t written = write_part(fd, header, message, sent, limit);
+    const ssize_t written = write_frame_part(fd, message, sent, limit);
     if (written < 0) {
       if (errno == EINTR) continue;
       return stream_failure();

@@ -34,6 +34,12 @@ std::int64_t decode_frame_header(const std::byte* header);
 // Sends one message. closed: nobody can read it any more. too_big: over kMaxFrame.
 Status write_frame(int fd, std::span<const std::byte> message, Deadline deadline);
 
+// One write(2) of such a message from byte `sent` of its frame on, the header included, at most
+// `limit` bytes; returns what that does. REQUIRES: the message has at most kMaxFrame bytes, and the
+// limit is more than a header.
+ssize_t write_frame_part(int fd, std::span<const std::byte> message, std::size_t sent,
+                         std::size_t limit = SIZE_MAX);
+
 // Reads exactly `size` bytes; closed at once at end of file, corrupt when it comes in the middle.
 Status read_exactly(int fd, std::byte* to, std::size_t size);
 

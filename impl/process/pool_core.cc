@@ -2,24 +2,31 @@
 #include "impl/process/pool_core.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <future>
 #include <utility>
 
+#include "impl/driver/errors.h"
 #include "impl/os/error.h"
 #include "impl/os/quiet_thread.h"
-#include "impl/pipe/pipe.h"
+#include "impl/os/socket.h"
+#include "impl/os/stream.h"
+#include "impl/pipe/stream_endpoint.h"
 
 namespace ipc::detail {
 namespace {
 
 // Bytes: so much always fits the socket of a worker that has nothing to do.
 constexpr std::size_t kSmall = 4096;
+// Signals may end so many workers in a row before they are ready.
+constexpr int kMaxEarlyEnds = 16;
+// What a terminated worker has, to end as its handler of SIGTERM likes.
+constexpr std::chrono::seconds kGrace{1};
 
 int count_of(std::optional<int> processes) {
   const int count = processes.value_or(cpu_count());
@@ -32,7 +39,8 @@ int count_of(std::optional<int> processes) {
 }  // namespace
 
 PoolCore::PoolCore(std::optional<int> processes, PoolOptions options)
-    : processes_(count_of(processes)),
+    : owner_(getpid()),
+      processes_(count_of(processes)),
       options_(std::move(options)),
       wake_(eventfd(0, EFD_CLOEXEC)) {
   if (options_.maxtasksperchild && *options_.maxtasksperchild < 1) {
@@ -40,13 +48,13 @@ PoolCore::PoolCore(std::optional<int> processes, PoolOptions options)
                      ": wanted at least 1");
   }
   if (!wake_) throw_errno("eventfd");
-  pthread_sigmask(SIG_SETMASK, nullptr, &signals_);
+  ignore_sigpipe();
   const auto started = std::make_shared<std::promise<void>>();
   thread_ = quiet_thread([this, started] {
     try {
       for (int i = 0; i < processes_; ++i) start_worker();
     } catch (...) {
-      workers_.clear();
+      end_workers();
       started->set_exception(std::current_exception());
       return;
     }
@@ -63,10 +71,17 @@ PoolCore::PoolCore(std::optional<int> processes, PoolOptions options)
 
 PoolCore::~PoolCore() {
   terminate();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
+}
+
+bool PoolCore::is_here() const { return getpid() == owner_; }
+
+void PoolCore::require_here() const {
+  if (!is_here()) throw StateError("only the process that made this pool may use it");
 }
 
 void PoolCore::require_running() const {
+  require_here();
   const std::lock_guard hold(mutex_);
   require_running_locked();
 }
@@ -76,22 +91,41 @@ void PoolCore::require_running_locked() const {
   if (state_ != State::running) throw ValueError("the pool is not running");
 }
 
-void PoolCore::submit(Bytes task, Done done) {
+void PoolCore::require_running_for(std::span<const Job> jobs) const {
+  try {
+    require_running_locked();
+  } catch (...) {
+    for (const Job& job : jobs) forget_task(job.task);
+    throw;
+  }
+}
+
+void PoolCore::submit(Job job) {
+  require_here();
   std::unique_lock hold(mutex_);
-  require_running_locked();
+  require_running_for(std::span(&job, 1));
   const bool is_next = waiting_.empty() && !is_feeding_;
   Worker* const idle = is_next ? idle_locked() : nullptr;
-  if (idle != nullptr && task.size() <= kSmall) {
-    take_on_locked(*idle, std::move(done));
+  if (idle != nullptr && job.task.size() <= kSmall) {
+    take_on_locked(*idle, std::move(job));
     hold.unlock();
-    give(*idle, std::move(task));
+    give(*idle);
     return;
   }
-  waiting_.push_back({std::move(task), std::move(done)});
+  waiting_.push_back(std::move(job));
   if (idle != nullptr) wake();  // else the thread looks when a worker has done its task
 }
 
+void PoolCore::submit_all(std::vector<Job> jobs) {
+  require_here();
+  const std::lock_guard hold(mutex_);
+  require_running_for(jobs);
+  std::ranges::move(jobs, std::back_inserter(waiting_));
+  wake();
+}
+
 void PoolCore::close() {
+  require_here();
   {
     const std::lock_guard hold(mutex_);
     if (state_ == State::running) state_ = State::closed;
@@ -100,6 +134,7 @@ void PoolCore::close() {
 }
 
 void PoolCore::terminate() {
+  require_here();
   {
     const std::lock_guard hold(mutex_);
     state_ = State::terminated;
@@ -108,8 +143,13 @@ void PoolCore::terminate() {
 }
 
 void PoolCore::join() {
-  if (state() == State::running) throw ValueError("the pool is still running: close it first");
-  if (thread_.joinable()) thread_.join();
+  require_here();
+  if (std::this_thread::get_id() == thread_.get_id()) {
+    throw StateError("a callback cannot wait for the end of its pool");
+  }
+  std::unique_lock hold(mutex_);
+  if (state_ == State::running) throw ValueError("the pool is still running: close it first");
+  ended_.wait(hold, [this] { return has_ended_; });
 }
 
 PoolCore::State PoolCore::state() const {
@@ -129,35 +169,46 @@ void PoolCore::serve() {
   for (const auto& worker : workers_) {
     std::unique_lock hold(mutex_);
     given_.wait(hold, [&worker = *worker] { return !worker.is_being_given; });
-    const std::optional<Done> lost = std::exchange(worker->in_hand, std::nullopt);
+    const std::optional<Job> lost = std::exchange(worker->in_hand, std::nullopt);
     hold.unlock();
-    if (lost) lost->fail(error);
+    if (lost) fail(*lost, error);
   }
   fail_waiting(error);
+  const std::lock_guard hold(mutex_);
+  has_ended_ = true;
+  ended_.notify_all();
 }
 
 bool PoolCore::look() {
-  feed();
   if (state() == State::terminated) {
-    for (const auto& worker : workers_) worker->process.terminate();
-    for (const auto& worker : workers_) worker->process.join();
+    end_workers();
     return false;
   }
-  if (is_done()) {
-    dismiss();
-    return false;
+  if (!is_dismissed_ && is_done()) dismiss();
+  if (is_dismissed_) {
+    if (workers_.empty()) return false;
+  } else {
+    refill();
+    feed();
   }
+  std::vector<Worker*> ended;
+  wait_for_something(ended);
+  for (const Worker* const worker : ended) bury(worker);
+  return true;
+}
+
+// Takes what has come, and says whose process has ended.
+void PoolCore::wait_for_something(std::vector<Worker*>& ended) {
   // Nothing of a worker is ever read ahead: it sends one message, then waits for a task.
   std::vector<pollfd> watched{{wake_.get(), POLLIN, 0}};
-  for (const auto& worker : workers_) {
-    watched.push_back({worker->process.sentinel(), POLLIN, 0});
-  }
   {
     const std::lock_guard hold(mutex_);
     for (const auto& worker : workers_) {
       if (worker->is_broken) worker->process.kill();
       const int none = -1;  // which poll(2) passes over
-      watched.push_back({worker->is_leaving ? none : worker->connection.fileno(), POLLIN, 0});
+      const auto events = static_cast<short>(worker->is_half_given ? POLLIN | POLLOUT : POLLIN);
+      watched.push_back({worker->process.sentinel(), POLLIN, 0});
+      watched.push_back({worker->is_leaving ? none : worker->end.fd(), events, 0});
     }
   }
   while (poll(watched.data(), watched.size(), -1) < 0) {
@@ -167,15 +218,14 @@ bool PoolCore::look() {
     std::uint64_t count;
     static_cast<void>(!read(wake_.get(), &count, sizeof count));
   }
-  const std::size_t count = workers_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (watched[1 + count + i].revents != 0) take(*workers_[i]);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    Worker& worker = *workers_[i];
+    const short its_end = watched[1 + 2 * i].revents;
+    const short its_socket = watched[2 + 2 * i].revents;
+    if ((its_socket & POLLOUT) != 0) give(worker);
+    if ((its_socket & ~POLLOUT) != 0) take(worker);
+    if (its_end != 0) ended.push_back(&worker);
   }
-  // From the last one, for those behind one that is buried move, and its successor comes last.
-  for (std::size_t i = count; i-- > 0;) {
-    if (watched[1 + i].revents != 0) bury(i);
-  }
-  return true;
 }
 
 // Closed, and nothing is left to do.
@@ -186,37 +236,49 @@ bool PoolCore::is_done() const {
                       [](const auto& worker) { return worker->in_hand || worker->is_being_given; });
 }
 
+// Workers in the place of those that have ended. What cannot be had now may be there at the next
+// turn, if a worker is left to make one.
+void PoolCore::refill() {
+  if (broken_) return fail_waiting(broken_);  // set by this thread
+  while (workers_.size() < static_cast<std::size_t>(processes_)) {
+    try {
+      start_worker();
+    } catch (const std::exception&) {
+      if (workers_.empty()) give_up(std::current_exception());
+      return;
+    }
+  }
+}
+
 void PoolCore::start_worker() {
-  auto [ours, theirs] = Pipe({.backend = "unix_stream"});
+  SocketPair pair = make_socket_pair(SOCK_STREAM);
+  UniqueFd& ours = pair.ends[0];
+  UniqueFd& theirs = pair.ends[1];
   Process process(
-      [this, &ours = ours, &theirs = theirs] {
-        ours.close();
-        for (const auto& other : workers_) other->connection.close();
-        work(theirs);
+      [this, &ours, &theirs] {
+        ours.reset();
+        for (const auto& other : workers_) other->end.close();
+        work(std::move(theirs));
       },
       "ForkPoolWorker-" + std::to_string(++started_), true);
   process.start(false);
-  theirs.close();
   auto worker = std::make_unique<Worker>(std::move(process), std::move(ours));
   const std::lock_guard hold(mutex_);
   workers_.push_back(std::move(worker));
 }
 
 // In the worker. When the process of the pool has ended, it leaves without a word, as in Python.
-void PoolCore::work(Connection& connection) const {
-  pthread_sigmask(SIG_SETMASK, &signals_, nullptr);
+void PoolCore::work(UniqueFd socket) const {
   if (options_.initializer) options_.initializer();
-  try {
-    connection.send_bytes(Bytes());
-    for (int tasks = 0; !options_.maxtasksperchild || tasks < *options_.maxtasksperchild; ++tasks) {
-      const Bytes task = connection.recv_bytes();
-      if (task.empty()) return;
-      connection.send_bytes(run_task(task));
-    }
-  } catch (const EndOfFile&) {
-  } catch (const ConnectionReset&) {
-  } catch (const BrokenPipe&) {
+  StreamEndpoint pool(std::move(socket), UniqueFd());
+  Buffer task;
+  Status status = pool.send({});
+  for (int tasks = 0; status == Status::ok && tasks != options_.maxtasksperchild; ++tasks) {
+    status = pool.receive(task);
+    if (status == Status::ok && task.size() == 0) return;
+    if (status == Status::ok) status = pool.send(run_task(task.bytes()));
   }
+  if (status == Status::system_error) throw_errno("a worker and its pool");
 }
 
 // A task for each worker that has none.
@@ -226,11 +288,10 @@ void PoolCore::feed() {
     Worker* const idle = idle_locked();
     is_feeding_ = idle != nullptr && !waiting_.empty() && state_ != State::terminated;
     if (!is_feeding_) return;
-    Job job = std::move(waiting_.front());
+    take_on_locked(*idle, std::move(waiting_.front()));
     waiting_.pop_front();
-    take_on_locked(*idle, std::move(job.done));
     hold.unlock();
-    give(*idle, std::move(job.task));
+    give(*idle);
   }
 }
 
@@ -243,97 +304,131 @@ PoolCore::Worker* PoolCore::idle_locked() const {
 }
 
 // Nobody else gives it anything, and it is not buried, until give() has returned.
-void PoolCore::take_on_locked(Worker& worker, Done done) {
-  worker.in_hand = std::move(done);
+void PoolCore::take_on_locked(Worker& worker, Job job) {
+  worker.in_hand = std::move(job);
   worker.is_being_given = true;
   ++worker.tasks;
 }
 
-// In any thread, after take_on_locked. A worker that cannot be sent to leaves the task to another.
-void PoolCore::give(Worker& worker, Bytes task) {
-  bool is_sent = true;
-  try {
-    worker.connection.send_bytes(task);
-  } catch (const std::exception&) {
-    is_sent = false;
-  }
+// In any thread, after take_on_locked; what there is no room for, the pool's thread gives later. A
+// worker that does not take the whole of it leaves the task to another.
+void PoolCore::give(Worker& worker) {
+  const WorkerEnd::Progress progress = worker.end.send(worker.in_hand->task);
+  const bool has_gone =
+      progress == WorkerEnd::Progress::closed || progress == WorkerEnd::Progress::broken;
   const std::lock_guard hold(mutex_);
   worker.is_being_given = false;
-  if (!is_sent) {
+  worker.is_half_given = progress == WorkerEnd::Progress::more;
+  if (has_gone) {
     worker.is_leaving = true;
     worker.is_broken = true;  // where it has not ended: the rest of the task will never come
-    waiting_.push_front({std::move(task), *std::exchange(worker.in_hand, std::nullopt)});
+    waiting_.push_front(*std::exchange(worker.in_hand, std::nullopt));
   }
   // One that has answered already may be wanted for another task, or for the end.
   const bool is_wanted = !worker.in_hand && (!waiting_.empty() || state_ != State::running);
   given_.notify_all();
-  if (is_wanted) wake();
+  if (is_wanted || worker.is_half_given) wake();
 }
 
-// What the worker sends: that it is ready, or what came of its task.
-void PoolCore::take(Worker& worker) {
-  Bytes outcome;
-  bool is_there = true;
+// What the worker sends: that it is ready, or what came of its task. False when it is not whole.
+bool PoolCore::take(Worker& worker) {
+  WorkerEnd::Progress progress = WorkerEnd::Progress::broken;
+  std::exception_ptr lost;
   try {
-    outcome = worker.connection.recv_bytes();
-  } catch (const Error&) {
-    is_there = false;
+    progress = worker.end.receive();
+  } catch (...) {  // no memory for it
+    lost = std::current_exception();
   }
+  if (progress == WorkerEnd::Progress::more) return false;
   std::unique_lock hold(mutex_);
-  if (!is_there) {
+  const bool is_expected = !worker.is_ready || worker.in_hand;
+  if (progress != WorkerEnd::Progress::done || !is_expected) {
     worker.is_leaving = true;  // its pidfd will tell
-    return;
+    worker.is_broken = progress != WorkerEnd::Progress::closed;
+    if (!lost) return false;
+  } else if (!std::exchange(worker.is_ready, true)) {
+    early_ends_ = 0;
+    return true;
+  } else {
+    worker.is_leaving = options_.maxtasksperchild == worker.tasks;
   }
-  if (!std::exchange(worker.is_ready, true)) return;
-  worker.is_leaving = options_.maxtasksperchild == worker.tasks;
-  const Done done = *std::exchange(worker.in_hand, std::nullopt);
+  const std::optional<Job> job = std::exchange(worker.in_hand, std::nullopt);
   hold.unlock();
-  done.give(outcome);
+  if (lost) {
+    if (job) job->done.fail(lost);
+  } else {
+    job->done.give(worker.end.message());
+  }
+  return !lost;
 }
 
-// A worker has ended: what it leaves, and who comes in its place.
-void PoolCore::bury(std::size_t index) {
+// What a worker leaves that has ended.
+void PoolCore::bury(const Worker* ended) {
   std::unique_lock hold(mutex_);
-  given_.wait(hold, [&worker = *workers_[index]] { return !worker.is_being_given; });
-  const std::unique_ptr<Worker> worker = std::move(workers_[index]);
-  workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(index));
+  given_.wait(hold, [ended] { return !ended->is_being_given; });
+  const auto place = std::ranges::find(workers_, ended, &std::unique_ptr<Worker>::get);
+  const std::unique_ptr<Worker> worker = std::move(*place);
+  workers_.erase(place);
   hold.unlock();
-  while (!worker->is_leaving && worker->connection.poll()) take(*worker);
+  while (!worker->is_leaving && take(*worker)) {
+  }
   const int end = worker->process.exitcode().value_or(0);
   const std::string what = worker->process.name() + " " +
                            (end < 0 ? "was killed by signal " + std::to_string(-end)
                                     : "ended with status " + std::to_string(end));
-  if (worker->in_hand) {
-    worker->in_hand->fail(std::make_exception_ptr(WorkerDied(what + " before its task was done")));
+  if (worker->in_hand && worker->is_half_given) {
+    hold.lock();
+    waiting_.push_front(*std::move(worker->in_hand));
+    hold.unlock();
+  } else if (worker->in_hand) {
+    fail(*worker->in_hand, std::make_exception_ptr(WorkerDied(what + " before its task was done")));
   }
-  if (worker->is_ready) {
-    start_worker();
-    return;
-  }
-  const auto error = std::make_exception_ptr(
-      WorkerDied(what + " in its initializer: the pool takes no more tasks"));
-  hold.lock();
-  broken_ = error;
-  hold.unlock();
-  fail_waiting(error);
+  if (worker->is_ready || is_dismissed_) return;
+  if (end < 0 && ++early_ends_ < kMaxEarlyEnds) return;
+  give_up(std::make_exception_ptr(
+      WorkerDied(what + (options_.initializer ? " in its initializer" : " before it was ready") +
+                 ": the pool takes no more tasks")));
 }
 
-// REQUIRES: nobody has a task.
+// REQUIRES: nobody has a task, nor gets one.
 void PoolCore::dismiss() {
+  is_dismissed_ = true;
+  const std::lock_guard hold(mutex_);
   for (const auto& worker : workers_) {
-    try {
-      worker->connection.send_bytes(Bytes());
-    } catch (const Error&) {  // it has ended
-    }
+    worker->end.send({});  // there is room for it, or it has ended
+    worker->is_leaving = true;
   }
-  for (const auto& worker : workers_) worker->process.join();
+}
+
+void PoolCore::end_workers() {
+  for (const auto& worker : workers_) worker->process.terminate();
+  const Deadline grace = Deadline::after(kGrace);
+  for (const auto& worker : workers_) {
+    if (worker->process.child().wait(grace)) continue;
+    worker->process.kill();
+    worker->process.join();
+  }
+}
+
+void PoolCore::give_up(const std::exception_ptr& error) {
+  {
+    const std::lock_guard hold(mutex_);
+    broken_ = error;
+  }
+  fail_waiting(error);
 }
 
 void PoolCore::fail_waiting(const std::exception_ptr& error) {
   std::unique_lock hold(mutex_);
   const std::deque<Job> jobs = std::exchange(waiting_, {});
   hold.unlock();
-  for (const Job& job : jobs) job.done.fail(error);
+  for (const Job& job : jobs) fail(job, error);
+}
+
+// Of a job that nobody does any more.
+void PoolCore::fail(const Job& job, const std::exception_ptr& error) {
+  forget_task(job.task);
+  job.done.fail(error);
 }
 
 }  // namespace ipc::detail

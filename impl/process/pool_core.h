@@ -4,14 +4,13 @@
 // That thread forks the workers, gives each a task when it has none, takes what comes of it, and
 // notices the end of a worker by its pidfd. Who submits a small task while a worker has none gives
 // it himself, which saves waking the thread. Each worker has a socket of its own and at most one
-// task in hand, so that a kill costs that task and no other, and two never wait for each other with
-// full sockets.
+// task in hand, so that a kill costs that task and no other. The thread waits for nothing but all
+// of them at once: a worker that is stopped in the middle of a message holds up nobody else.
 #pragma once
 
-#include <signal.h>
+#include <sys/types.h>
 
 #include <condition_variable>
-#include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -24,9 +23,9 @@
 #include <vector>
 
 #include "impl/os/unique_fd.h"
-#include "impl/pipe/connection.h"
 #include "impl/process/process.h"
 #include "impl/process/task.h"
+#include "impl/process/worker_end.h"
 
 namespace ipc {
 
@@ -47,34 +46,38 @@ class PoolCore {
     std::function<void(std::exception_ptr error)> fail;
   };
 
+  struct Job {
+    Bytes task;
+    Done done;
+  };
+
   // Throws ValueError, and std::system_error when a worker cannot be started.
   PoolCore(std::optional<int> processes, PoolOptions options);
-  ~PoolCore();
+  ~PoolCore();  // REQUIRES: is_here
 
+  bool is_here() const;  // in the process that made it; in others all that follow throw StateError
   int processes() const { return processes_; }
-  void submit(Bytes task, Done done);  // throws ValueError when it takes no more
-  void require_running() const;        // the same without a task
+  void submit(Job job);  // throws ValueError when it takes no more; then nobody is told
+  void submit_all(std::vector<Job> jobs);  // the same for all of them together
+  void require_running() const;            // the same without a task
   void close();
   void terminate();
   void join();
 
  private:
   enum class State { running, closed, terminated };
-  struct Job {
-    Bytes task;
-    Done done;
-  };
   struct Worker {
-    Worker(Process started, Connection end)
-        : process(std::move(started)), connection(std::move(end)) {}
+    Worker(Process started, UniqueFd socket)
+        : process(std::move(started)), end(std::move(socket)) {}
 
-    Process process;        // the thread's
-    Connection connection;  // the thread receives; who has set is_being_given sends
+    Process process;  // the thread's
+    WorkerEnd end;    // the thread receives; who has set is_being_given sends, or else the thread
 
     // Under the mutex.
-    std::optional<Done> in_hand = {};
+    std::optional<Job> in_hand = {};  // its task stays as it is while it is being given
     int tasks = 0;
     bool is_being_given = false;
+    bool is_half_given = false;
     bool is_ready = false;  // its initializer has run
     bool is_leaving = false;
     bool is_broken = false;  // to be killed
@@ -82,36 +85,48 @@ class PoolCore {
 
   void serve();
   bool look();  // one turn of serve: false at the end
+  void wait_for_something(std::vector<Worker*>& ended);
   bool is_done() const;
+  void refill();
   void start_worker();
-  void work(Connection& connection) const;
+  void work(UniqueFd socket) const;
   void feed();
   Worker* idle_locked() const;
-  static void take_on_locked(Worker& worker, Done done);
-  void give(Worker& worker, Bytes task);
-  void take(Worker& worker);
-  void bury(std::size_t index);
+  static void take_on_locked(Worker& worker, Job job);
+  void give(Worker& worker);
+  bool take(Worker& worker);
+  void bury(const Worker* ended);
   void dismiss();
+  void end_workers();
+  void give_up(const std::exception_ptr& error);
   void fail_waiting(const std::exception_ptr& error);
+  static void fail(const Job& job, const std::exception_ptr& error);
   void wake();
+  void require_here() const;
   void require_running_locked() const;
+  void require_running_for(std::span<const Job> jobs) const;
   State state() const;
 
+  const pid_t owner_;
   const int processes_;
   const PoolOptions options_;
-  sigset_t signals_;  // blocked in the thread that made the pool, and so in the workers
-  UniqueFd wake_;     // an eventfd: there is something to do
+  UniqueFd wake_;  // an eventfd: there is something to do
 
   mutable std::mutex mutex_;
   State state_ = State::running;
   std::deque<Job> waiting_;
   bool is_feeding_ = false;  // the thread gives tasks that come before those that are submitted now
   std::exception_ptr broken_;  // why no worker can be had
+  bool has_ended_ = false;
+  std::condition_variable ended_;
 
   std::condition_variable given_;                 // a worker is not being given a task any more
   std::vector<std::unique_ptr<Worker>> workers_;  // changed by the thread alone
 
-  int started_ = 0;  // the thread's
+  // The thread's.
+  int started_ = 0;
+  int early_ends_ = 0;  // of workers before they were ready, one after the other
+  bool is_dismissed_ = false;
 
   std::thread thread_;
 };

@@ -8,6 +8,8 @@
 #include <memory>
 #include <typeinfo>
 
+#include "impl/codec/utf8.h"
+#include "impl/driver/errors.h"
 #include "impl/process/process.h"
 
 namespace ipc::detail {
@@ -23,20 +25,43 @@ std::string type_name(const std::type_info& type) {
   return status == 0 ? name.get() : type.name();
 }
 
-Bytes error_message(const std::string& type, const std::string& text) {
+// With what no message carries replaced.
+std::string as_utf8(std::string_view text) {
+  std::string good;
+  while (!text.empty()) {
+    const std::size_t valid = valid_utf8_prefix(text);
+    good += text.substr(0, valid);
+    text.remove_prefix(valid);
+    if (text.empty()) break;
+    good += "\uFFFD";
+    text.remove_prefix(1);
+  }
+  return good;
+}
+
+Bytes error_message(const std::string& type, std::string_view text) {
   Bytes message{kError};
-  encode(std::tuple(type, text), message);
+  encode(std::tuple(type, as_utf8(text)), message);
   return message;
 }
 
 }  // namespace
 
-Bytes run_task(std::span<const std::byte> task) {
+void require_carried(std::size_t bytes, std::string_view what, std::size_t most) {
+  if (bytes <= most) return;
+  throw MessageTooBig(std::string(what) + " has " + std::to_string(bytes) + " bytes; at most " +
+                      std::to_string(most) + " go to a worker and back");
+}
+
+void forget_task(std::span<const std::byte> task) { withdraw(task.subspan(sizeof(TaskHead))); }
+
+Bytes run_task(std::span<const std::byte> task, std::size_t most) {
   try {
     TaskHead head;
     std::memcpy(&head, task.data(), sizeof head);
     Bytes outcome{kValue};
     head.run(head.function, task.subspan(sizeof head), outcome);
+    require_carried(outcome.size(), "the result of a task", most);
     return outcome;
   } catch (const Exit&) {
     throw;  // ends the worker, as in Python

@@ -18,6 +18,7 @@
 
 #include "impl/codec/handle.h"
 #include "impl/codec/msgpack.h"
+#include "impl/os/stream.h"
 #include "impl/process/async_result.h"
 
 namespace ipc {
@@ -38,11 +39,24 @@ namespace detail {
 
 using Bytes = std::vector<std::byte>;
 
-// An argument as the message carries it: owned, text as std::string, a Connection as its handle.
+// An argument as the message carries it: owned, text as std::string, a Connection as its handle, in
+// tuples and pairs as well.
 template <class A>
-using Carried = std::conditional_t<
-    std::is_convertible_v<A, std::string_view>, std::string,
-    std::conditional_t<Handled<std::remove_cvref_t<A>>, Handle, std::remove_cvref_t<A>>>;
+struct CarriedAs {
+  using type = std::conditional_t<std::is_convertible_v<A, std::string_view>, std::string,
+                                  std::conditional_t<Handled<A>, Handle, A>>;
+};
+template <class... A>
+struct CarriedAs<std::tuple<A...>> {
+  using type = std::tuple<typename CarriedAs<std::remove_cvref_t<A>>::type...>;
+};
+template <class A, class B>
+struct CarriedAs<std::pair<A, B>> {
+  using type = std::pair<typename CarriedAs<std::remove_cvref_t<A>>::type,
+                         typename CarriedAs<std::remove_cvref_t<B>>::type>;
+};
+template <class A>
+using Carried = typename CarriedAs<std::remove_cvref_t<A>>::type;
 
 // No type where the function does not take them.
 template <class F, class Arguments>
@@ -102,19 +116,38 @@ void run_chunk(std::uint64_t word, std::span<const std::byte> arguments, Bytes& 
   if constexpr (!std::is_void_v<result_of_t<F, Arguments>>) encode(values, result);
 }
 
+// Of tasks and of results. Throws MessageTooBig.
+void require_carried(std::size_t bytes, std::string_view what, std::size_t most = kMaxFrame);
+
+// Throws what encoding does, and MessageTooBig.
 template <class Arguments>
 Bytes make_task(const TaskHead& head, const Arguments& arguments) {
   Bytes task(sizeof head);
   std::memcpy(task.data(), &head, sizeof head);
   encode(arguments, task);
+  require_carried(task.size(), "a task");
   return task;
 }
 
+// Of a task that nobody will do: what its handles share is shared no more.
+void forget_task(std::span<const std::byte> task);
+
 // In the worker: calls what a task says; what it gives or throws, as a message.
-Bytes run_task(std::span<const std::byte> task);
+Bytes run_task(std::span<const std::byte> task, std::size_t most = kMaxFrame);
 
 // The value in such a message. Throws TaskError when it says that the task threw.
 std::span<const std::byte> value_in(std::span<const std::byte> outcome);
+
+// The results of a chunk of so many tasks.
+template <class Value>
+std::vector<Value> decoded_chunk(std::span<const std::byte> outcome, std::size_t count) {
+  const std::span<const std::byte> values = value_in(outcome);
+  if constexpr (std::is_same_v<Value, std::monostate>) {
+    return std::vector<Value>(count);
+  } else {
+    return decode<std::vector<Value>>(values);
+  }
+}
 
 template <class Value>
 Value decoded(std::span<const std::byte> outcome) {
