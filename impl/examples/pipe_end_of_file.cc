@@ -9,18 +9,21 @@ namespace {
 
 struct Variant {
   const char* what;
-  bool child_closes_con1, parent_closes_con2, parent_closes_con1;
+  bool child_closes_con1 = true;
+  bool parent_closes_con2 = true;
+  bool parent_closes_con1 = true;
 };
 
 void show(const Variant& variant) {
   auto [con1, con2] = ipc::Pipe();
   ipc::Process child([&variant, &sender = con1, &receiver = con2] {
     if (variant.child_closes_con1) sender.close();
-    int next = 0;
     try {
-      while (receiver.recv<int>() == next) ++next;
+      for (int next = 0; receiver.recv<int>() == next; ++next) {
+        if (next == 9) say(variant.what, "0 to 9");
+      }
     } catch (const ipc::EndOfFile&) {
-      say(variant.what, "0 to", next - 1, "and the end");
+      say(variant.what, "the end");
     }
   });
   child.start();
@@ -36,8 +39,8 @@ void show(const Variant& variant) {
 }  // namespace
 
 int main() {
-  show({"all close what they do not use:", true, true, true});
-  show({"the child keeps con1:", false, true, true});
-  show({"the parent keeps con2:", true, false, true});
-  show({"the parent keeps con1:", true, true, false});
+  show({.what = "all close what they do not use:"});
+  show({.what = "the child keeps con1:", .child_closes_con1 = false});
+  show({.what = "the parent keeps con2:", .parent_closes_con2 = false});
+  show({.what = "the parent keeps con1:", .parent_closes_con1 = false});
 }

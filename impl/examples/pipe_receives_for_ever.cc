@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A child that receives until the end of the stream, and the mistake by which it never comes: the
-// child holds the sending end itself, by its own copy of the parent's. A join then waits for ever.
+// A child that receives until the end of the stream, and the two mistakes by each of which it never
+// comes: the child keeps its copy of the parent's end, and the parent joins before it has closed
+// its own. Such a join waits for ever.
 #include "impl/examples/say.h"
 #include "impl/pipe/pipe.h"
 #include "impl/process/process.h"

@@ -3,6 +3,7 @@
 // has its callback, in the parent. Those given by apply run one after the other.
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -14,14 +15,14 @@
 
 namespace {
 
-// A worker has what was there before it was forked.
-ipc::Value<int>* running;
-ipc::Value<int>* most;
+// How many tasks run, and the most that did at the same time. Made before the pools: a worker has
+// what was there when it was forked.
+std::optional<ipc::Value<int>> running, most;
 
 int task(const std::string& path) {
   say("task", path);
-  const int now = running->update([](int& n) { ++n; });
-  most->update([now](int& n) { n = std::max(n, now); });
+  const int together = running->update([](int& n) { ++n; });
+  most->update([together](int& n) { n = std::max(n, together); });
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   running->update([](int& n) { --n; });
   return 1;
@@ -30,10 +31,8 @@ int task(const std::string& path) {
 }  // namespace
 
 int main() {
-  ipc::Value<int> now(0);
-  ipc::Value<int> highest(0);
-  running = &now;
-  most = &highest;
+  running.emplace(0);
+  most.emplace(0);
   ipc::Pool pool(6);
   const auto callback = [parent = ipc::current_process().pid()](int result) {
     const bool here = ipc::current_process().pid() == parent;
@@ -44,10 +43,10 @@ int main() {
   }
   pool.close();
   pool.join();
-  say("at the same time:", highest.value());
+  say("at the same time:", most->value());
 
-  highest.set_value(0);
+  most->set_value(0);
   ipc::Pool another(6);
   for (int i = 0; i < 10; ++i) another.apply(task, "/" + std::to_string(i));
-  say("by apply:", highest.value());
+  say("by apply:", most->value());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The result of a pool's task, asked for when everything has ended. close() comes before join(): as
-// long as the pool takes tasks, a join is an error.
+// The result of a pool's task, asked for when everything has ended: it is there. close() comes
+// before join(): as long as the pool takes tasks, a join is an error.
 #include <chrono>
 #include <thread>
 
@@ -19,13 +19,15 @@ int task(int n) {
 
 int main() {
   ipc::Pool pool;  // as many workers as there are CPUs
-  const ipc::AsyncResult<int> result = pool.apply_async(task, 3);
   try {
     pool.join();
   } catch (const ipc::ValueError& error) {
     say("join before close:", error.what());
   }
+
+  const ipc::AsyncResult<int> result = pool.apply_async(task, 3);
   pool.close();
   pool.join();
-  say(result.get());
+  const bool is_ready = result.ready();  // before get, which would wait
+  say(is_ready ? "ready" : "not ready", result.get());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the function of a process returns is lost. Before start() a process has no pid.
+// What the function of a process returns is lost: the exit code says only that it has returned.
+// Before start() a process has no pid.
 #include <chrono>
 #include <thread>
 
@@ -17,10 +18,11 @@ int task(int n) {
 }  // namespace
 
 int main() {
-  ipc::Process child([] { task(3); });
+  ipc::Process child([] { return task(3); });
   say(child.pid() ? "a pid" : "None");
   child.start();
   say(child.pid() ? "a pid" : "None");
   child.join();
+  say("exit code", *child.exitcode());
   say("main progress end");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An item is kept while nobody reads: producer and consumer sleep at the same time.
+// An item is kept while nobody reads: it is still there for a consumer that sleeps first.
 #include <chrono>
 #include <thread>
 
@@ -8,17 +8,15 @@
 #include "impl/queue/queue.h"
 
 int main() {
-  constexpr std::chrono::milliseconds kPause(200);
   ipc::Queue<> queue(10);
-  ipc::Process producer([&] {
-    queue.put("a");
-    std::this_thread::sleep_for(kPause);
-  });
+  ipc::Process producer([&] { queue.put("a"); });
   ipc::Process consumer([&] {
-    std::this_thread::sleep_for(kPause);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    say("qsize", queue.qsize());
     say(queue.get());
   });
   producer.start();
+  while (queue.empty()) std::this_thread::yield();
   consumer.start();
   producer.join();
   consumer.join();

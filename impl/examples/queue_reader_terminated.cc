@@ -12,6 +12,7 @@
 int main() {
   ipc::Queue<> queue;
   ipc::Process writer([&] {
+    say("writer has pid", ipc::current_process().pid());
     for (const char* item : {"A", "B", "C"}) {
       say("Put", item);
       queue.put(item);
@@ -19,6 +20,7 @@ int main() {
     }
   });
   ipc::Process reader([&] {
+    say("reader has pid", ipc::current_process().pid());
     while (true) say("Get", queue.get());
   });
   writer.start();
