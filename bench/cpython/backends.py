@@ -49,7 +49,7 @@ class Backend:
     sendable = False  # a side can be sent to a process that was there before
     codecs: tuple[str, ...] = ("pickle",)
     processes = ANY_NUMBER  # that may change a shared value at the same time
-    question = ""  # that is asked of it: set by whoever measures
+    question = op = ""  # that is asked of it: set by whoever measures
     one_worker = False  # does a whole batch, by `processes` others
     has_children = False  # its peers start processes, which are billed with them
     helper_name = ""  # of the process that works for the peers, watched and billed with them
@@ -82,6 +82,9 @@ class Backend:
 
     def check(self, messages: int) -> None:
         """Raises Mismatch when what is shared is not what so many messages, of all batches, make it."""
+
+    def check_part(self, messages: int) -> None:
+        """In a peer, of its part of the last batch, of so many messages, and not billed. Raises Mismatch."""
 
     def release(self) -> None:
         """Drops what the coordinator holds, once all peers are forked."""

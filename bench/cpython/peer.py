@@ -60,6 +60,7 @@ class Peer:
             control.recv()
             cost = cost_so_far()
             cost = cost + (cost_of_children() if children else Cost()) - before
+            self._backend.check_part(messages)
             report = self._report(outcome)
             report["cpu_ns"] = cost.cpu_ns
             report["voluntary"] = cost.voluntary

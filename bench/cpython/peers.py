@@ -8,7 +8,8 @@ hangs (the time limit of a batch) becomes a SeriesFailed, and all peers are kill
 A batch: every peer says that it is ready; the coordinator publishes an instant; the peers run their
 loop (loops.py) and say that they are done; only when all are done does each take the costs of its
 process, so that the work of a feeder thread after its producer's last put is billed. The coordinator
-takes those of the backend's helper, if it has one, and watches it as it does the peers.
+takes those of the backend's helper, if it has one, and watches it as it does the peers. What a
+worker's tasks gave is checked after that.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import io
 import multiprocessing
+import multiprocessing.connection
 import os
 import queue
 import signal
@@ -212,6 +213,29 @@ for number in range(5):
     subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
     time.sleep(0 if done else 3)
     assert len(list(tmp_path.iterdir())) == done
+
+
+def test_a_killed_program_loses_the_idle_workers_of_its_pool_but_no_daemon():
+    program = """
+import multiprocessing, os, time
+fork = multiprocessing.get_context("fork")
+daemon = fork.Process(target=time.sleep, args=(60,), daemon=True)
+daemon.start()  # before the pool: with a copy of its pipe, it would keep the workers
+pool = fork.Pool(1)
+print(pool.apply(os.getpid), daemon.pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        worker, daemon = (os.pidfd_open(int(pid)) for pid in parent.stdout.readline().split())
+        parent.kill()
+    try:
+        assert multiprocessing.connection.wait([worker, daemon], 20) == [worker]
+        assert not multiprocessing.connection.wait([daemon], BRIEF)
+    finally:
+        signal.pidfd_send_signal(daemon, signal.SIGKILL)
+    assert multiprocessing.connection.wait([daemon], 20)
+    os.close(worker)
+    os.close(daemon)
 
 
 def test_tasks_of_apply_async_run_at_the_same_time():
