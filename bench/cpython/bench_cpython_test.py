@@ -16,8 +16,8 @@ import pytest
 PROGRAM = Path(__file__).with_name("bench_cpython")
 NAME = re.compile(
     r"((pipe|queue)_(latency|throughput|idle_cost)|value_update|array_(copy|handoff)|lock_handoff"
-    r"|process_start|pool_(apply|map)|(cpu|io)_bound|context_switch)/cpython_\w+"
-    r"(/bytes:\d+)?(/codec:pickle)?(/producers:[124]/consumers:[124])?(/processes:[124])?"
+    r"|process_start|pool_(apply|map|once)|(cpu|io)_bound|context_switch)/cpython_\w+"
+    r"(/bytes:\d+)?(/codec:pickle)?(/op:\d+x\d+ms)?(/producers:[124]/consumers:[124])?(/processes:[124])?"
     r"/placement:(same|cross|free)"
 )
 LATENCY = "^pipe_latency/cpython_pipe_duplex/bytes:64/placement:same$"
@@ -87,7 +87,7 @@ def test_the_list_document_is_well_formed():
     families = {backend["family"] for backend in backends.values()}
     assert families == {"pipe", "queue", "shared", "process"}
     names = [series["name"] for series in document["series"]]
-    messages, huge, idle, shared, processes = 468, 28, 7, 32, 23
+    messages, huge, idle, shared, processes = 468, 28, 7, 32, 47
     assert len(set(names)) == len(names) == messages + huge + idle + shared + processes
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])

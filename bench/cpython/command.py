@@ -139,9 +139,9 @@ def select(expression: re.Pattern | None) -> list[Series]:
     if not chosen:
         asked = [
             f"  {question}/{backend.name}/"
-            for question, (use, _) in QUESTIONS.items()
+            for question, (uses, _) in QUESTIONS.items()
             for backend in BACKENDS.values()
-            if backend.use == use
+            if backend.use in uses
         ]
         raise UsageError(
             f"no series matches --benchmark_filter={expression.pattern}; valid names begin with\n"

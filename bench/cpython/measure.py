@@ -52,7 +52,7 @@ def measure(
         try:
             with placement.on(helper_cpu if backend_class.helper_name else None):
                 backend = backend_class(round_trip, series.bytes, series.codec, capacity)
-            backend.question = series.question
+            backend.question, backend.op = series.question, series.op
             ends.callback(backend.close)
             peers = Peers(backend, jobs, series.bytes, spin, time_limit)
             ends.callback(peers.kill)

@@ -70,9 +70,8 @@ def test_huge_messages_are_asked_of_streams_of_one_pair():
 
 @pytest.mark.parametrize("series", SMALL, ids=lambda series: series.name)
 def test_every_backend_answers_every_question(series):
-    messages = (
-        10 if series.question == "process_start" else 200
-    )  # of so large a process it takes ms
+    # Of so large a process it takes ms to start one.
+    messages = {"process_start": 10, "pool_once": 2}.get(series.question, 200)
     result = run(series, messages=messages)
     assert result.messages == messages and result.batches == 2
     assert result.elapsed_ns > 0 and result.cpu_ns > 0

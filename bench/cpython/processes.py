@@ -12,6 +12,7 @@ import random
 import select
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
 from time import monotonic_ns
 
@@ -44,6 +45,16 @@ def wait_a_while(_: int) -> int:
     return 1
 
 
+def slow_square(number: int, ms: int) -> int:
+    if ms:
+        select.select([], [], [], ms / 1000)
+    return square(number)
+
+
+def put_slow_square(results, number: int, ms: int) -> None:
+    results.put(slow_square(number, ms))
+
+
 def attach_worker(peer: int) -> None:
     """Called first in a pool's worker: it dies with the peer, who may be killed, or is told to end by SIGTERM."""
     attach(peer)
@@ -53,23 +64,39 @@ def attach_worker(peer: int) -> None:
 UNITS: dict[str, Callable[[int], int]] = {"cpu_bound": compute, "io_bound": wait_a_while}
 
 
+def burst(op: str) -> tuple[int, int]:
+    """Of 16x1ms: 16 tasks of 1 ms."""
+    tasks, ms = op.removesuffix("ms").split("x")
+    return int(tasks), int(ms)
+
+
+def check_bursts(given: list[list[int]], op: str) -> None:
+    """The results of bursts, each in any order. Raises Mismatch."""
+    due = [square(number) for number in range(burst(op)[0])]
+    if any(sorted(results) != due for results in given):
+        raise loops.Mismatch("a task gave another result than it should")
+
+
 class _Doing(Backend):
     family = "process"
     codecs = ("",)
     transports = False
     one_worker = True
     has_children = True
+    _results: list = []  # of the last batch, until they are checked
 
     def open(self, role: str) -> Ends:
         return self.work, None
 
     def work(self, index: int, workers: int, messages: int, first: int) -> tuple[int, int]:
-        """A worker's part of a batch; the stamps before and after it. Raises Mismatch."""
+        """A worker's part of a batch; the stamps before and after it."""
         begin = monotonic_ns()
-        results = self.batch(workers, messages)
-        end = monotonic_ns()
+        self._results = self.batch(workers, messages)
+        return begin, monotonic_ns()
+
+    def check_part(self, messages: int) -> None:
+        results, self._results = self._results, []  # nor is it billed to forget them
         self.check_results(results, messages)
-        return begin, end
 
     def batch(self, workers: int, messages: int) -> list:
         raise NotImplementedError
@@ -128,10 +155,10 @@ class CpythonPool(_Doing):
     _pool = None
 
     def batch(self, workers: int, messages: int) -> list:
+        if self.question == "pool_once":
+            return [self._once(workers) for _ in range(messages)]
         if self._pool is None:  # in the batch that warms up
-            from multiprocessing import get_context
-
-            self._pool = get_context("fork").Pool(workers, attach_worker, (os.getpid(),))
+            self._pool = self._make(workers)
         if self.question == "pool_apply":
             return [self._pool.apply(square, (number % MAP,)) for number in range(messages)]
         results = []
@@ -139,9 +166,59 @@ class CpythonPool(_Doing):
             results += self._pool.map(square, range(min(MAP, messages - done)))
         return results
 
+    def _make(self, workers: int):
+        from multiprocessing import get_context
+
+        return get_context("fork").Pool(workers, attach_worker, (os.getpid(),))
+
+    def _once(self, workers: int) -> list[int]:
+        pool = self._make(workers)
+        tasks, ms = burst(self.op)
+        results = [pool.apply_async(slow_square, (number, ms)) for number in range(tasks)]
+        given = [result.get() for result in results]
+        pool.close()
+        pool.join()
+        return given
+
     def check_results(self, results: list, messages: int) -> None:
-        if results != [(number % MAP) ** 2 for number in range(messages)]:
+        if self.question == "pool_once":
+            check_bursts(results, self.op)
+        elif results != [(number % MAP) ** 2 for number in range(messages)]:
             raise loops.Mismatch("a task gave another result than it should")
+
+
+class CpythonProcessPerTask(_Doing):
+    use = "process task"
+    name = "cpython_process_per_task"
+    summary = "CPython's Process for each task, as many at a time as workers"
+    source = "multiprocessing.Process and SimpleQueue"
+
+    def batch(self, workers: int, messages: int) -> list:
+        return [self._once(workers) for _ in range(messages)]
+
+    def _once(self, workers: int) -> list[int]:
+        from multiprocessing import get_context
+
+        fork = get_context("fork")
+        results = fork.SimpleQueue()
+        tasks, ms = burst(self.op)
+        running, given = deque(), []
+
+        def finish() -> None:
+            running.popleft().join()
+            given.append(results.get())
+
+        for number in range(tasks):
+            running.append(fork.Process(target=put_slow_square, args=(results, number, ms)))
+            running[-1].start()
+            if len(running) == workers:
+                finish()
+        while running:
+            finish()
+        return given
+
+    def check_results(self, results: list, messages: int) -> None:
+        check_bursts(results, self.op)
 
 
 class _Pair(_Doing):
@@ -167,8 +244,7 @@ class _Pair(_Doing):
                 other.release()
                 own.acquire()
 
-    def check_turns(self) -> None:
-        """Of the first, at the end of its part. Raises Mismatch."""
+    def check_results(self, results: list, messages: int) -> None:
         left = [turn.get_value() for turn in self._turns]
         if any(left):
             raise loops.Mismatch(f"wake-ups that nobody waited for: {left}")
@@ -183,10 +259,7 @@ class CpythonProcessPair(_Pair):
     def work(self, index: int, workers: int, messages: int, first: int) -> tuple[int, int]:
         begin = monotonic_ns()
         self.take_turns(index, messages)
-        end = monotonic_ns()
-        if not index:
-            self.check_turns()
-        return begin, end
+        return begin, monotonic_ns()
 
 
 class CpythonThreadPair(_Pair):
@@ -200,9 +273,6 @@ class CpythonThreadPair(_Pair):
         self.take_turns(0, messages)
         second.join()
         return []
-
-    def check_results(self, results: list, messages: int) -> None:
-        self.check_turns()
 
 
 class CpythonProcesses(_Doing):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Processes, pools and threads that do not do what they should are found out, and those they start are billed."""
 
+import time
+
 import pytest
 
 import processes
@@ -21,7 +23,18 @@ def test_a_task_with_another_result_is_found(monkeypatch):
         run("pool_map", processes.CpythonPool, 20, 2)
 
 
-def wrong(number):
+@pytest.mark.parametrize(
+    "backend", [processes.CpythonPool, processes.CpythonProcessPerTask], ids=lambda each: each.name
+)
+def test_a_burst_that_gives_another_result_is_found(monkeypatch, backend):
+    series = Series("pool_once", backend.name, 0, "", "free", None, 2, "5x0ms")
+    assert measure(series, 2, 2, 65536, 10.0, backend).messages == 2
+    monkeypatch.setattr(processes, "slow_square", wrong)
+    with pytest.raises(SeriesFailed, match="another result"):
+        measure(series, 2, 2, 65536, 10.0, backend)
+
+
+def wrong(number, ms=0):
     return number
 
 
@@ -44,6 +57,20 @@ def test_the_work_of_a_pool_is_billed(monkeypatch):
 def busy(number):
     sum(range(300_000))
     return number * number
+
+
+def test_the_check_of_the_results_is_not_billed(monkeypatch):
+    limit = 0.2
+
+    def check(backend, results, messages):
+        assert results == [0, 0]
+        end = time.process_time() + limit
+        while time.process_time() < end:
+            pass
+
+    monkeypatch.setattr(processes.CpythonProcess, "check_results", check)
+    result = run("process_start", processes.CpythonProcess, 2)
+    assert 0 < result.cpu_ns < limit * 1e9  # two batches of two
 
 
 @pytest.mark.parametrize("pair", [processes.CpythonProcessPair, processes.CpythonThreadPair])

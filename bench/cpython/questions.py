@@ -19,28 +19,33 @@ PEER_COUNTS = ((1, 1), (2, 1), (1, 2), (2, 2), (4, 4))  # producers, consumers o
 ARRAY_SIZES = (64, 4096, 65536, 1048576)
 # question -> (what its backends are for, metric); the first word of what they are for is the family
 QUESTIONS = {
-    "pipe_latency": ("pipe", "latency"),
-    "pipe_throughput": ("pipe", "throughput"),
-    "queue_latency": ("queue", "latency"),
-    "queue_throughput": ("queue", "throughput"),
-    "pipe_idle_cost": ("pipe", "cost"),
-    "queue_idle_cost": ("queue", "cost"),
-    "value_update": ("shared value", "throughput"),
-    "array_copy": ("shared array", "throughput"),
-    "array_handoff": ("shared handoff", "latency"),
-    "lock_handoff": ("shared lock", "throughput"),
-    "process_start": ("process start", "throughput"),
-    "pool_apply": ("process pool", "throughput"),
-    "pool_map": ("process pool", "throughput"),
-    "cpu_bound": ("process work", "throughput"),
-    "io_bound": ("process work", "throughput"),
-    "context_switch": ("process switch", "throughput"),
+    "pipe_latency": (("pipe",), "latency"),
+    "pipe_throughput": (("pipe",), "throughput"),
+    "queue_latency": (("queue",), "latency"),
+    "queue_throughput": (("queue",), "throughput"),
+    "pipe_idle_cost": (("pipe",), "cost"),
+    "queue_idle_cost": (("queue",), "cost"),
+    "value_update": (("shared value",), "throughput"),
+    "array_copy": (("shared array",), "throughput"),
+    "array_handoff": (("shared handoff",), "latency"),
+    "lock_handoff": (("shared lock",), "throughput"),
+    "process_start": (("process start",), "throughput"),
+    "pool_apply": (("process pool",), "throughput"),
+    "pool_map": (("process pool",), "throughput"),
+    "pool_once": (("process pool", "process task"), "throughput"),
+    "cpu_bound": (("process work",), "throughput"),
+    "io_bound": (("process work",), "throughput"),
+    "context_switch": (("process switch",), "throughput"),
 }
+
+# What pool_once has to do: so many tasks of so long.
+BURSTS = tuple(f"{tasks}x{ms}ms" for tasks in (1, 2, 4, 16) for ms in (0, 1, 10))
 
 
 class Series:
-    """One cell of a question. `bytes` is a message's size, `codec` '' or 'pickle'. A size of 0 and no
-    processes are not in the name: the question has no such axis."""
+    """One cell of a question. `bytes` is a message's size, `codec` '' or 'pickle', `op` what the question
+    tells apart by itself. A size of 0, no processes and no op are not in the name: the question has no
+    such axis."""
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Series:
         placement: str,
         peer_counts: tuple[int, int] | None = None,
         processes: int = 0,
+        op: str = "",
     ):
         self.question = question
         self.backend = backend
@@ -60,9 +66,12 @@ class Series:
         self.producers, self.consumers = peer_counts or (1, 1)
         self.metric = QUESTIONS[question][1]
         self.processes = processes
+        self.op = op
         self.keys: dict[str, int | str] = {"bytes": size} if size else {}
         if codec:
             self.keys["codec"] = codec
+        if op:
+            self.keys["op"] = op
         if peer_counts:
             self.keys["producers"], self.keys["consumers"] = peer_counts
         if processes:
@@ -96,11 +105,12 @@ class Series:
 def all_series() -> list[Series]:
     """Every series of this program, those to be skipped here included, in a fixed order."""
     return [
-        Series(question, backend.name, size, codec, placement, peer_counts, processes)
-        for question, (use, _) in QUESTIONS.items()
+        Series(question, backend.name, size, codec, placement, peer_counts, processes, op)
+        for question, (uses, _) in QUESTIONS.items()
         for backend in BACKENDS.values()
-        if backend.use == use
+        if backend.use in uses
         for codec in backend.codecs
+        for op in (BURSTS if question == "pool_once" else ("",))
         for size, peer_counts, processes, placement in _cells(question)
     ]
 
@@ -122,6 +132,8 @@ def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
         return [(0, None, 1, placement) for placement in ("same", "free")]
     if question in ("pool_map", "cpu_bound", "io_bound"):
         return [(0, None, workers, "free") for workers in (1, 2, 4)]
+    if question == "pool_once":
+        return [(0, None, 2, "free")]
     if question == "context_switch":
         return [(0, None, 2, "same")]
     if QUESTIONS[question][1] == "cost":

@@ -42,6 +42,7 @@ std::vector<std::pair<std::string, std::string>> Series::named_keys() const {
   if (keys.carriage == Carriage::objects) named.emplace_back("codec", "msgpack");
   if (keys.carriage == Carriage::batches) named.emplace_back("op", "batch");
   if (keys.carriage == Carriage::in_place) named.emplace_back("op", "in_place");
+  if (keys.op != nullptr) named.emplace_back("op", keys.op);
   if (keys.producers != 0) named.emplace_back("producers", std::to_string(keys.producers));
   if (keys.consumers != 0) named.emplace_back("consumers", std::to_string(keys.consumers));
   if (keys.processes != 0) named.emplace_back("processes", std::to_string(keys.processes));

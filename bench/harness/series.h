@@ -21,6 +21,7 @@ enum class Metric { latency, throughput, cost, floor };
 struct Keys {
   std::size_t bytes = 0;
   Carriage carriage = Carriage::copies;  // codec:msgpack, op:batch, op:in_place
+  const char* op = nullptr;              // what a question tells apart by itself
   int producers = 0;
   int consumers = 0;
   int processes = 0;

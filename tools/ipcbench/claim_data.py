@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from .rundir import RUN_COLUMNS
+from .series import Series
 
 CLAIMS = Path(__file__).resolve().parent.parent / "claims.toml"
 
@@ -58,6 +59,35 @@ class Pair:
             if wait == self.best_of and not any(fnmatch(backend, no) for no in self.without)
         ]
         return able, able
+
+
+Keys = tuple[tuple[str, int | str], ...]  # of a cell: those that both sides have
+
+
+def cell_sides(
+    pair: Pair, metric: Metric, asked: Iterable[Series], wait_class: Mapping[str, str]
+) -> dict[Keys, tuple[list[Series], list[Series]]]:
+    """The series of `asked` that stand for X and for Y in each cell, neither of them empty."""
+    of: dict[tuple[str, str], list[Series]] = {}
+    for series in asked:
+        if series.keys.get("codec", "") in pair.codec:
+            of.setdefault((series.question, series.backend), []).append(series)
+    found: dict[Keys, tuple[list[Series], list[Series]]] = {}
+    x_backends, y_backends = pair.sides(wait_class)
+    for x in (series for backend in x_backends for series in of.get((metric.x, backend), ())):
+        if (keys := _free_keys(x, metric.x_keys)) is not None:
+            found.setdefault(keys, ([], []))[0].append(x)
+    for y in (series for backend in y_backends for series in of.get((metric.y, backend), ())):
+        if (keys := _free_keys(y, metric.y_keys)) in found:
+            found[keys][1].append(y)
+    return {keys: sides for keys, sides in found.items() if all(sides)}
+
+
+def _free_keys(series: Series, fixed: Mapping[str, int | str]) -> Keys | None:
+    """The keys of a series beside the fixed ones; None when it has not these."""
+    if any(series.keys.get(key) != value for key, value in fixed.items()):
+        return None
+    return tuple(item for item in series.keys.items() if item[0] not in fixed)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .claim_data import CLAIMS, Claim, Metric, Pair, load_claims
+from .claim_data import CLAIMS, Claim, Keys, Metric, Pair, cell_sides, load_claims
 from .plan import WIDEST
 from .rundir import RunDir, write_text
 from .series import NUMBER_KEYS, Series, parse
@@ -77,15 +77,6 @@ class _Runs:
 
     def main_side(self, name: str) -> str:
         return "a" if (name, "a") in self._rows or (name, "a") in self.failed else ""
-
-    def ask(self, question: str, backend: str, codecs: tuple[str, ...]) -> list[Series]:
-        """The series of a question and a backend with one of these codecs ("" for none)."""
-        return [
-            series
-            for series in self.series.values()
-            if (series.question, series.backend) == (question, backend)
-            and series.keys.get("codec", "") in codecs
-        ]
 
 
 def judge(run: RunDir, claims_file: Path = CLAIMS) -> list[Verdict]:
@@ -159,36 +150,19 @@ def _comparisons(
 def _of_pair(
     pair: Pair, metric: Metric, runs: _Runs, wait_class: Mapping[str, str]
 ) -> Iterator[_Comparison]:
-    x_backends, y_backends = pair.sides(wait_class)
-    cells: dict[tuple[Any, ...], tuple[list[Series], list[Series]]] = {}
-    for x_backend in x_backends:
-        for x in runs.ask(metric.x, x_backend, pair.codec):
-            if (keys := _free_keys(x, metric.x_keys)) is not None:
-                cells.setdefault(keys, ([], []))[0].append(x)
-    for y_backend in y_backends:
-        for y in runs.ask(metric.y, y_backend, pair.codec):
-            if (keys := _free_keys(y, metric.y_keys)) in cells:
-                cells[keys][1].append(y)
-    for key in sorted(cells, key=_order):
-        xs, ys = cells[key]
-        if xs and ys:
-            best = len(xs) + len(ys) > 2
-            since = runs.total // CHOOSERS if best else 0
-            x, y = (_best(side, metric, runs, since) for side in (xs, ys))
-            keys = {"pair": pair.name, "metric": metric.name}
-            keys |= {_KEY_NAMES.get(k, k): v for k, v in key}
-            sides = ((name, runs.main_side(name)) for name in (x, y))
-            yield _Comparison(metric, keys, *sides, best, since)
+    compared = cell_sides(pair, metric, runs.series.values(), wait_class)
+    for key in sorted(compared, key=_order):
+        xs, ys = compared[key]
+        best = len(xs) + len(ys) > 2
+        since = runs.total // CHOOSERS if best else 0
+        x, y = (_best(side, metric, runs, since) for side in (xs, ys))
+        keys = {"pair": pair.name, "metric": metric.name}
+        keys |= {_KEY_NAMES.get(k, k): v for k, v in key}
+        sides = ((name, runs.main_side(name)) for name in (x, y))
+        yield _Comparison(metric, keys, *sides, best, since)
 
 
-def _free_keys(series: Series, fixed: Mapping[str, int | str]) -> tuple[Any, ...] | None:
-    """The keys of a series beside the fixed ones; None when it has not these."""
-    if any(series.keys.get(key) != value for key, value in fixed.items()):
-        return None
-    return tuple(item for item in series.keys.items() if item[0] not in fixed)
-
-
-def _order(key: tuple[tuple[str, Any], ...]) -> tuple[Any, ...]:
+def _order(key: Keys) -> tuple[Any, ...]:
     return tuple((k, v if k in NUMBER_KEYS else 0, str(v)) for k, v in key)
 
 

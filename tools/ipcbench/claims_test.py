@@ -284,6 +284,78 @@ def test_what_waiting_costs_is_told_as_a_time(tmp_path):
     assert "| 2.00 ms | `shm_ring_spin` | 2.00 s |" in tmp_path_file(tmp_path).read_text()
 
 
+def test_work_is_judged_at_every_number_of_workers(tmp_path):
+    work = "{}_bound/{}/processes:{}/placement:free".format
+    values = {work("cpu", "processes", n): around(1e4 * n) for n in (1, 2, 4)}
+    values |= {work("cpu", "threads", n): around(1e4, seed=n, sigma=0.002) for n in (1, 2, 4)}
+    values |= {
+        work("io", side, n): around(900.0) for n in (1, 2) for side in ("processes", "threads")
+    }
+    for sides in (("processes", 1), ("processes", 2), ("processes", 4)):
+        values[work("cpu", *sides)] = around(1e4 * sides[1], sigma=0.002)
+    cpu, waiting = judge(tmp_path, values)
+    assert [(cell.keys["processes"], cell.verdict) for cell in cpu.cells] == [
+        (1, "fails"),
+        (2, "holds"),
+        (4, "holds"),
+    ]
+    assert (cpu.claim.id, cpu.depends_on) == ("C22", ["processes"])
+    assert (waiting.claim.id, waiting.outcome, len(waiting.cells)) == ("C22b", "holds", 2)
+
+
+def test_turns_are_told_as_times_with_their_context_switches(tmp_path):
+    turn = "context_switch/cpython_{}_pair/processes:2/placement:same".format
+    names = [turn(name) for name in ("thread", "process")]
+    trait = {
+        "family": "process",
+        "order": "first in, first out",
+        "transports": False,
+        "on_kill": "",
+    }
+    plan = {"backends": [{**trait, "name": name.split("/")[1]} for name in names]}
+    values = {names[0]: around(1.25e5), names[1]: around(3.125e5)}
+    run = make_run(tmp_path / "run", values, plan)
+    rows = run.runs()
+    run.begin_runs()
+    for row in rows:
+        often = (1.5, 1.0) if row["series"] == names[0] else (0.5, 0.5)
+        columns = ("voluntary_switches_per_message", "involuntary_switches_per_message")
+        run.append_run(row | dict(zip(columns, often)))
+    verdict = only(claims.judge(run))
+    assert sentence(verdict) == (
+        "Two threads that take turns hand over more cheaply than two processes (CPython): fails in the one cell measured "
+        "(reversed in 1)"
+    )
+    text = claims.write(run).read_text()
+    assert (
+        "| a turn | 2 | same | `cpython_thread_pair` | 8.00 us | `cpython_process_pair` | 3.20 us |"
+        in text
+    )
+    assert (
+        "| `cpython_thread_pair` | process | 2.50 |" in text
+    )  # it carries nothing: no capacity, no order
+    assert "| `cpython_process_pair` | process | 1.00 |" in text
+    assert "every byte" not in text and "a dead process is a failed run" in text
+
+
+def test_a_value_promises_what_its_memory_and_its_lock_do(tmp_path):
+    update = "value_update/anonymous+{}/processes:1/placement:same".format
+    trait = {"order": "first in, first out", "transports": True, "on_kill": ""}
+    plan = {
+        "backends": [
+            {**trait, "family": "memory", "name": "anonymous", "on_kill": "the pages stay"},
+            {**trait, "family": "lock", "name": "futex", "on_kill": "the next one gets it"},
+            {**trait, "family": "lock", "name": "atomic"},
+        ]
+    }
+    values = {update("futex"): around(1e8), update("atomic"): around(2e8)}
+    assert only(claims.judge(make_run(tmp_path / "run", values, plan))).claim.id == "T10"
+    text = tmp_path_file(tmp_path).read_text()
+    assert "| `anonymous+futex` | shared | the pages stay; the next one gets it |" in text
+    assert "| `anonymous+atomic` | shared | the pages stay |" in text
+    assert "### anonymous+futex against anonymous+atomic: " in text  # not "bytes": it carries none
+
+
 def test_the_best_of_each_side_is_chosen_by_cell_within_the_wait_class(tmp_path):
     values = {
         rtt("pipe", "os_pipe", codec=""): around(1.2e4),

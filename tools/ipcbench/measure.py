@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from .child import Stop
+from .claim_data import load_claims
 from .environment import OtherLoad, utc_now
 from .launch import Launch, Result, process_run
 from .plan import (
@@ -22,6 +23,7 @@ from .plan import (
     Listed,
     Profile,
     balanced_order,
+    block_groups,
     cells_of,
     comparison_group,
     fit_messages,
@@ -175,7 +177,7 @@ def make_plan(
     ready = [entry for entry in entries if entry.series.name in calibrated.costs]
     cells = cells_of([entry.series.name for entry in ready], aa)
     messages, estimate = fit_messages(ready, calibrated.costs, profile, cells, blocks)
-    groups = {entry.series.name: comparison_group(entry) for entry in ready}
+    groups = block_groups(ready, load_claims())
     order = balanced_order([groups[name] for name, _ in cells], blocks, seed)
     series = {}
     for entry in ready:

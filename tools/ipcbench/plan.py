@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import re
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .claim_data import Claim, cell_sides
 from .series import KEYS, Series, parse
-from .summary import kind_of
+from .summary import PROCESSES, kind_of
 
 PROFILES = Path(__file__).resolve().parent.parent / "profiles.toml"
 SLOW_FACTOR = 3  # how far a fast side may stretch the slowest side's run beyond run_seconds
@@ -31,7 +33,7 @@ TRANSFERS = {
     "queue_throughput",
     "array_handoff",
 }
-MEETING_SECONDS = 0.03  # a batch of processes that contend: many times the skew of their starts
+MEETING_SECONDS = 0.03  # a batch of processes that contend, and of workers: many times their skew
 SHARES = ("producers", "consumers", "processes")  # a batch must be divisible by how many there are
 
 
@@ -167,7 +169,8 @@ class Calibration:
 
 
 def comparison_group(entry: Listed) -> tuple[Any, ...]:
-    """Equal for series that are compared: same language, metric and keys, whatever the family and the backend.
+    """Equal for series that should move as many messages a batch: same language, metric and keys, whatever the family and
+    the backend. block_groups() says which ones run close together.
 
     A pipe counts as one producer and one consumer. Floors and `null` compare with nothing, and what moves no messages
     from one process to another only with the same question.
@@ -180,10 +183,33 @@ def comparison_group(entry: Listed) -> tuple[Any, ...]:
     return (entry.program == CPYTHON, asked, entry.metric, *(keys.get(key) for key in KEYS))
 
 
+def block_groups(entries: Iterable[Listed], claims: Iterable[Claim]) -> dict[str, tuple[Any, ...]]:
+    """Series name -> its group in a block, whose series run one after the other.
+
+    It is the comparison_group; where a claim compares series of several of them, as with a floor, another language, another
+    question or another number of workers, these are one. A pair of best sides joins nothing: its sides are of one
+    comparison_group, and if they were not, all that might be the best would become one group, in which no two are close.
+    """
+    entries = list(entries)
+    groups = {entry.series.name: comparison_group(entry) for entry in entries}
+    asked = [entry.series for entry in entries]
+    for claim in claims:
+        for metric, pair in itertools.product(claim.metrics, claim.pairs):
+            if pair.best_of:
+                continue
+            for xs, ys in cell_sides(pair, metric, asked, {}).values():
+                first, *others = dict.fromkeys(groups[series.name] for series in (*xs, *ys))
+                if others:
+                    groups = {n: first if group in others else group for n, group in groups.items()}
+    return groups
+
+
 def steady_messages(entry: Listed, ns_per_message: float, capacity: int) -> float:
     """The shortest batch that is a stream: what fits into the transport at once is sent before anybody receives. And of
-    processes that meet: they do not start at the same moment."""
-    if int(entry.series.keys.get("processes", 1)) > 1:
+    processes that meet: they do not start at the same moment; one worker alone has as long a batch as several.
+    """
+    peers = int(entry.series.keys.get("processes", 0))
+    if peers > 1 or peers and entry.series.question in PROCESSES:
         return MEETING_SECONDS * 1e9 / ns_per_message
     if entry.metric != "throughput" or entry.series.question not in TRANSFERS:
         return 0
@@ -256,7 +282,7 @@ def cells_of(names: Sequence[str], aa: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def balanced_order(groups: Sequence[Hashable], blocks: int, seed: int) -> list[list[int]]:
-    """For each block the order in which its cells run; `groups[i]` is what cell i is compared within.
+    """For each block the order in which its cells run; `groups[i]` is the group of cell i (block_groups).
 
     Cells that are compared run close together: groups in random order, the cells of a group in random order. Blocks
     come in pairs, an order and its reverse. Over a pair every cell has the same mean position, so a drift along the

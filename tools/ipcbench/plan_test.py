@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 
 from ipcbench.child import Stop
+from ipcbench.claim_data import cell_sides, load_claims
 from ipcbench.launch import list_program
 from ipcbench.plan import (
     HUGE,
@@ -15,6 +16,7 @@ from ipcbench.plan import (
     Profile,
     assign_messages,
     balanced_order,
+    block_groups,
     cells_of,
     comparison_group,
     fit_messages,
@@ -240,6 +242,16 @@ def test_a_batch_of_a_stream_is_many_times_what_can_wait():
     assert counts[ping.series.name] == 600  # of 0.03 s in 5 batches: nothing waits in a round trip
 
 
+@pytest.mark.parametrize("question", ["pool_map", "pool_apply", "cpu_bound", "io_bound"])
+def test_one_worker_has_as_long_a_batch_as_several(question):
+    workers = [entry(f"{question}/pool/processes:{n}/placement:free") for n in (1, 2, 4)]
+    alone = entry("value_update/anonymous+futex/processes:1/placement:same")
+    costs = {e.series.name: Calibration(500, 0) for e in (*workers, alone)}
+    counts = assign_messages([*workers, alone], costs, 3, 0, batch_ms=5, capacity=65536)
+    assert [counts[e.series.name] for e in workers] == [60_000] * 3  # 0.03 s
+    assert counts[alone.series.name] == 10_000  # nothing starts there
+
+
 def test_runs_shrink_until_the_budget_holds_and_no_further_than_allowed():
     entries = [latency("a"), latency("b", 1024)]
     costs = {e.series.name: Calibration(1e4, 0.05) for e in entries}
@@ -283,3 +295,62 @@ def test_the_seed_decides_the_order():
     assert balanced_order(GROUPS, 4, seed=5) != balanced_order(GROUPS, 4, seed=6)
     first, _, third, _ = balanced_order(GROUPS, 4, seed=5)
     assert first != third
+
+
+def sides_of_claims(entries, claims):
+    """The two names of each cell of two backends."""
+    for claim in claims:
+        for metric in claim.metrics:
+            for pair in claim.pairs:
+                found = cell_sides(pair, metric, [e.series for e in entries], {})
+                yield from ((x.name, y.name) for (x,), (y,) in found.values())
+
+
+def test_what_a_claim_compares_runs_close_together(available):
+    """Floors, languages, questions and numbers of workers that are compared with others."""
+    one = load_profiles()["process"]
+    taken, _ = split(select(available, one, None))
+    groups = block_groups(taken, load_claims())
+    assert max(list(groups.values()).count(group) for group in groups.values()) <= 16
+    claims = [
+        claim
+        for claim in load_claims()
+        if claim.id[:3] in ("C22", "C23", "C34", "T13", "T14", "T15")
+    ]
+    pairs = list(sides_of_claims(taken, claims))
+    assert {x.split("/")[0] for x, _ in pairs} >= {
+        "floor",
+        "context_switch",
+        "pool_apply",
+        "cpu_bound",
+    }
+    names = [e.series.name for e in taken]
+    for order in balanced_order([groups[name] for name in names], 4, seed=1):
+        place = {names[cell]: i for i, cell in enumerate(order)}
+        for x, y in pairs:
+            assert groups[x] == groups[y]
+            assert abs(place[x] - place[y]) < list(groups.values()).count(groups[x])
+
+
+def test_sides_that_were_close_stay_close_and_no_group_is_much_larger(available):
+    for one in load_profiles().values():
+        taken, _ = split(select(available, one, None))
+        groups = block_groups(taken, load_claims())
+        assert all(groups[x] == groups[y] for x, y in sides_of_claims(taken, load_claims()))
+        apart, joined = ({}, {})
+        for e in taken:
+            apart.setdefault(comparison_group(e), set()).add(groups[e.series.name])
+            joined.setdefault(groups[e.series.name], []).append(e)
+        assert all(len(group) == 1 for group in apart.values())
+        largest = max(map(len, joined.values()))
+        assert largest <= 10 + max(
+            sum(comparison_group(e) == group for e in taken) for group in apart
+        )
+
+
+def test_best_sides_join_nothing():
+    entries = [latency("os_pipe"), entry("queue_latency/pipe_locked/bytes:64/placement:cross")]
+    entries += [latency("os_pipe", 1024), latency("null")]
+    best = [claim for claim in load_claims() if any(pair.best_of for pair in claim.pairs)]
+    groups = block_groups(entries, best)
+    assert groups == {e.series.name: comparison_group(e) for e in entries}

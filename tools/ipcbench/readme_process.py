@@ -6,10 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .readme_runs import caption, figure, newest, said_of, time_table
+from . import claims
+from .readme_runs import caption, figure, newest, said_of, time_cell, time_table
 from .rundir import RunDir
 from .series import FLOOR
-from .summary import PROCESSES
+from .summary import PROCESSES, median_switches, series_of
+from .tables import digits
+from .verdict import HOLDS
 from .verdict_page import table
 
 GIBIBYTE = 1 << 30
@@ -32,7 +35,8 @@ WORK_CELLS = {
     for question, what in (("cpu_bound", "computing"), ("io_bound", "waiting"))
     for n in (1, 2, 4)
 }
-SWITCH_CELLS = {"one switch": ("context_switch", None, 2, "same")}
+ONCE = "pool_once"
+TURNS = "context_switch"  # the question, and the beginning of the names of its floors
 ABOUT = {*PROCESSES, FLOOR}
 
 
@@ -45,12 +49,88 @@ def processes(run: RunDir) -> str:
         "A small task of a pool, all workers together:\n\n"
         f"{time_table(there, POOL_CELLS)}\n\n"
         f"{figure(there, 'processes', 'Starting processes, and giving work to pools')}"
+        "So many tasks, once, with a pool of two that is made for them and ended, or with a process for each, two at a time:\n\n"
+        f"{bursts(there)}\n\n{pays_from(there)}\n\n"
         "A unit of work by so many workers, all together; computing is another unit in CPython than in C++, waiting is 1 ms in both:\n\n"
         f"{time_table(there, WORK_CELLS)}\n\n"
-        "A switch between two who take turns on one CPU, by the same semaphores:\n\n"
-        f"{time_table(there, SWITCH_CELLS)}\n\n"
+        "Two who take turns on one CPU: CPython's by semaphores, and with the interpreter's lock where they are threads; ours, the "
+        "floors, by a futex:\n\n"
+        f"{turns(there)}\n\n"
         f"{said_of(there, ABOUT)}\n\nOf {caption(there)}\n"
     )
+
+
+def bursts(run: RunDir) -> str:
+    """A row a number of tasks and their length, a column a way: the time until all is done and ended."""
+    rows = {
+        (row["op"], row["backend"]): row
+        for row in run.summary()
+        if row["question"] == ONCE and row["median"] is not None
+    }
+    names = sorted({backend for _, backend in rows})
+    body = [
+        [burst_text(op), *(time_cell(rows.get((op, name))) for name in names)]
+        for op in sorted({op for op, _ in rows}, key=burst)
+    ]
+    return table(["", *(f"`{name}`" for name in names)], body)
+
+
+def pays_from(run: RunDir) -> str:
+    """Of each language, and of tasks of each length: the least of the measured numbers of tasks from which on the pool is faster."""
+    lines = []
+    for judged in claims.judge(run):
+        cells = [c for c in judged.cells if c.x.startswith(ONCE)]
+        held: dict[int, dict[int, bool]] = {}
+        for cell in cells:
+            tasks, ms = reversed(burst(cell.keys["op"]))
+            held.setdefault(ms, {})[tasks] = cell.verdict == HOLDS
+        if held:
+            said = (f"{least(held[ms])} of {ms} ms" for ms in sorted(held))
+            lines.append(f"- In {judged.language} such a pool pays from {', '.join(said)} on.")
+    return "\n".join(lines)
+
+
+def least(held: Mapping[int, bool]) -> str:
+    """The least number of tasks that holds with all above it."""
+    pays = None
+    for tasks in sorted(held, reverse=True):
+        if not held[tasks]:
+            break
+        pays = tasks
+    return f"more than {max(held)} tasks" if pays is None else f"{pays} task{'s' * (pays > 1)}"
+
+
+def burst(op: str) -> tuple[int, int]:
+    """Of 16x1ms: 1 ms, 16 tasks."""
+    tasks, ms = op.removesuffix("ms").split("x")
+    return int(ms), int(tasks)
+
+
+def burst_text(op: str) -> str:
+    ms, tasks = burst(op)
+    return f"{tasks} task{'s' * (tasks > 1)} of {ms} ms"
+
+
+def turns(run: RunDir) -> str:
+    """The time of a turn, until the other one has it, and how many context switches that takes."""
+    taken = series_of(run.runs(), "ok")
+    body = []
+    for row in sorted(run.summary(), key=lambda row: row["backend"]):
+        about = (
+            row["question"] == TURNS
+            or row["question"] == FLOOR
+            and row["backend"].startswith(TURNS)
+        )
+        if about and row["median"] is not None:
+            switches = median_switches(taken[row["series"]])
+            body.append(
+                [
+                    f"`{row['backend']}`",
+                    time_cell(row),
+                    "" if switches is None else digits(switches),
+                ]
+            )
+    return table(["", "a turn", "context switches a turn"], body)
 
 
 def ways(listed: Sequence[Mapping[str, Any]]) -> str:

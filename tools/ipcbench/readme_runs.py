@@ -87,13 +87,13 @@ def time_table(run: RunDir, cells: Cells, wanted: Callable[[str], bool] = lambda
     }
     names = sorted({key[-1] for key in rows if key[:-1] in cells.values() and wanted(key[-1])})
     body = [
-        [f"`{name}`", *(_time_cell(rows.get((*cell, name))) for cell in cells.values())]
+        [f"`{name}`", *(time_cell(rows.get((*cell, name))) for cell in cells.values())]
         for name in names
     ]
     return table(["", *cells], body)
 
 
-def _time_cell(row: Mapping[str, Any] | None) -> str:
+def time_cell(row: Mapping[str, Any] | None) -> str:
     """A summary row as the time that one operation takes."""
     if row is None:
         return ""

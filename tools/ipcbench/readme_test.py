@@ -274,13 +274,45 @@ def test_processes_are_shown_with_their_times_and_what_is_said_of_them(root):
             "process_start/thread/placement:same": around(2e4),
             "process_start/process/placement:same": around(2e3),
             "pool_apply/pool/processes:1/placement:same": around(1e5),
+            "context_switch/cpython_process_pair/processes:2/placement:same": around(3.125e5),
+            "floor/context_switch_threads": around(2500.0),
+            "floor/fork_wait": around(3e5),
         },
     )
+    rows = made.runs()
+    made.begin_runs()
+    switches = ("voluntary_switches_per_message", "involuntary_switches_per_message")
+    for row in rows:
+        made.append_run(row | (dict.fromkeys(switches, 0.5) if row["question"] != "floor" else {}))
     text = readme.processes(run)
+    assert "|  | a turn | context switches a turn |" in text
+    assert re.search(r"\| `cpython_process_pair` \| 3\.20 us \[.*\] \| 1\.00 \|", text)
+    assert re.search(r"\| `context_switch_threads` \| 2\.50 us \[.*\] \|  \|", text)
+    assert "fork_wait" not in text
     assert "| `process` | 500 us [" in text and "| `thread` | 50.0 us [" in text
     assert "Starting a thread is cheaper than starting a process (C++): holds" in text
     assert "A pool saves the starting and ending of processes (C++): holds" in text
     assert f"[{made.path.name}](results/process/{NEW}/)" in text
+
+
+def test_a_pool_that_is_made_for_so_many_tasks_pays_from_some_number_on(root):
+    run = readme.reference_run(root)
+    once = "pool_once/{}/op:{}x{}ms/processes:2/placement:free".format
+    rates = {
+        0: {1: 0.5, 2: 1.1, 4: 2.0},
+        10: {1: 0.5, 2: 0.6, 4: 0.7},
+    }  # of a pool, by ms and tasks
+    values = {}
+    for ms, by_tasks in rates.items():
+        for tasks, rate in by_tasks.items():
+            values[once("pool", tasks, ms)] = around(1e3 * rate)
+            values[once("process_per_task", tasks, ms)] = around(1e3)
+    make_run(root / "results" / "process" / NEW, values)
+    text = readme.processes(run)
+    assert "| 1 task of 0 ms | 2.00 ms [" in text and "| 4 tasks of 10 ms | 1.43 ms [" in text
+    assert (
+        "- In C++ such a pool pays from 2 tasks of 0 ms, more than 4 tasks of 10 ms on.\n" in text
+    )
 
 
 def test_update_twice_changes_nothing(root):

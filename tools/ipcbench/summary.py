@@ -37,6 +37,7 @@ PROCESSES = {
     "process_start": "throughput",
     "pool_apply": "throughput",
     "pool_map": "throughput",
+    "pool_once": "throughput",
     "cpu_bound": "throughput",
     "io_bound": "throughput",
     "context_switch": "throughput",
@@ -53,6 +54,13 @@ def kind_of(question: str) -> str:
             + ", ".join(OTHERS)
         )
     return kind
+
+
+def family_of(question: str) -> str:
+    """pipe, queue, shared, process or floor: whose backends answer a question."""
+    if question in PROCESSES:
+        return "process"
+    return "shared" if question in SHARED else question.split("_")[0]
 
 
 def headline_column(question: str, rows: Iterable[Mapping[str, Any]]) -> str:
@@ -73,6 +81,14 @@ def series_of(runs: Iterable[Mapping[str, Any]], status: str) -> dict[str, list[
 
 def values(rows: Iterable[Mapping[str, Any]], column: str) -> list[float]:
     return [row[column] for row in rows if row[column] is not None]
+
+
+def median_switches(rows: Iterable[Mapping[str, Any]]) -> float | None:
+    """Context switches of all peers per message, voluntary and not: the median of these process runs of a series."""
+    columns = ("voluntary_switches_per_message", "involuntary_switches_per_message")
+    both = [[row[column] for column in columns] for row in rows]
+    known = [sum(pair) for pair in both if None not in pair]
+    return median(known) if known else None
 
 
 def summarise(

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .rundir import RunDir
+from .series import FLOOR
+from .summary import family_of, median_switches, series_of
 from .tables import bytes_text, digits, quantity
 from .verdict import SIZE, UNDECIDED, Cell, Verdict
 from .verdict_text import (
@@ -22,10 +24,15 @@ from .verdict_text import (
 )
 
 NEAR_FACTOR = 4  # times as many blocks for a cell that is too near the margin for an estimate
-SAME_TOUCH = (
+SAME_TOUCH = (  # where messages are carried
     "Same work on both sides: producers write and consumers read every byte of every message, the same "
     "placement, in the same blocks, the same number of messages a batch (more for a side whose batch would fit into its "
     "transport at once, for that is no stream, or would be shorter than the profile's batch_ms); loss, duplication or a dead process is a failed run, not a number."
+)
+SAME_WORK = (  # where only processes are started, or given work
+    "Same conditions on both sides: the same placement, in the same blocks. A message is one operation: a start and its end, a task, "
+    "a turn. Sides of one question, language and number of workers have the same number of them a batch (more where a batch would "
+    "be too short), others a number of their own; a dead process is a failed run, not a number."
 )
 
 
@@ -101,7 +108,8 @@ def document(run: RunDir, verdicts: Sequence[Verdict]) -> str:
     if any(conditions):
         out += ["", f"Conditions: {', '.join(c for c in conditions if c)}."]
     out += [f"- Warning: {warning}" for warning in environment.get("noise") or ()]
-    out += ["", SAME_TOUCH, ""]
+    sides = {name for verdict in verdicts for cell in verdict.cells for name in (cell.x, cell.y)}
+    out += ["", SAME_WORK if sides and _only_work(sides) else SAME_TOUCH, ""]
     if not verdicts:
         out += ["No claim judged: the run has not measured both sides of any of their cells.", ""]
     rows = run.runs()
@@ -181,7 +189,7 @@ def _cells(cells: Sequence[Cell]) -> str:
 
 
 def _backend(series: str) -> str:
-    return f"`{series.split('/')[1]}`"
+    return f"`{_name(series)}`"
 
 
 def _value(value: float | None, column: str) -> str:
@@ -199,22 +207,30 @@ def _fairness(
 ) -> str:
     """What the sides promise: one row a backend, from the programs' own lists and from what was achieved."""
     series = {name for cell in verdict.cells for name in (cell.x, cell.y)}
-    measured = [row for row in rows if row["series"] in series and row["status"] == "ok"]
+    measured = series_of((row for row in rows if row["series"] in series), "ok")
     listed = plan.get("backends") or environment.get("backends") or []
     traits = {(backend["family"], backend["name"]): backend for backend in listed}
     lines = []
-    for name, family in sorted({_side(s) for s in series}):
-        own = [row for row in measured if _side(row["series"]) == (name, family)]
-        backend = traits.get((family, name), {})
+    for name, family in sorted({(_name(s), _family(s)) for s in series}):
+        own = [s for s in sorted(series) if (_name(s), _family(s)) == (name, family)]
+        runs = [row for s in own for row in measured.get(s, ())]
+        own_traits = _traits(name, family, traits)
+        carried = family in ("pipe", "queue") and all(
+            one.get("transports", True) for one in own_traits
+        )
+        promised = {"order": "", "on_kill": ""}
+        for trait in promised:
+            promised[trait] = "; ".join(dict.fromkeys(t[trait] for t in own_traits if t.get(trait)))
         lines.append(
             [
                 f"`{name}`",
                 family,
                 plan.get("wait_class", {}).get(name) or "",
-                _range(own, "asked_capacity_bytes"),
-                _range(own, "capacity_bytes"),
-                str(backend.get("order", "")),
-                str(backend.get("on_kill", "")),
+                _range(runs, "asked_capacity_bytes") if carried else "",
+                _range(runs, "capacity_bytes") if carried else "",
+                promised["order"] if carried else "",
+                promised["on_kill"],
+                _switches([measured.get(s, ()) for s in own]) if _only_work(series) else "",
             ]
         )
     head = [
@@ -225,16 +241,40 @@ def _fairness(
         "achieved",
         "order",
         "when a process is killed",
+        "context switches a message",
     ]
     empty = [i for i in range(len(head)) if not any(line[i] for line in lines)]
     keep = [i for i in range(len(head)) if i not in empty]
     return table([head[i] for i in keep], [[line[i] for i in keep] for line in lines])
 
 
-def _side(series: str) -> tuple[str, str]:
-    """Backend and family of a series."""
-    question, backend = series.split("/")[:2]
-    return backend, question.split("_")[0]
+def _name(series: str) -> str:
+    return series.split("/")[1]
+
+
+def _family(series: str) -> str:
+    return family_of(series.split("/")[0])
+
+
+def _only_work(series: Iterable[str]) -> bool:
+    """Whether they carry nothing and share nothing: processes that are started, or given work, and floors."""
+    return {_family(name) for name in series} <= {"process", FLOOR}
+
+
+def _traits(
+    name: str, family: str, traits: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The traits of a backend; those of the memory and of the lock where the name is 'memory+lock'."""
+    keys = [(family, name)]
+    if family == "shared" and "+" in name:
+        keys = list(zip(("memory", "lock"), name.split("+")))
+    return [traits[key] for key in keys if key in traits]
+
+
+def _switches(series: Iterable[Sequence[Mapping[str, Any]]]) -> str:
+    """The median of each series, from the least to the most."""
+    medians = sorted(n for rows in series if (n := median_switches(rows)) is not None)
+    return " to ".join(dict.fromkeys(digits(n) for n in medians[:1] + medians[-1:]))
 
 
 def _range(rows: Sequence[Mapping[str, Any]], column: str) -> str:

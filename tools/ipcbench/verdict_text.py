@@ -13,6 +13,7 @@ from rich.text import Text
 
 from .claim_data import Fact
 from .series import PLACEMENTS
+from .summary import family_of
 from .tables import bytes_text, digits
 from .verdict import (
     DEPENDS,
@@ -189,11 +190,18 @@ def part_title(cells: Sequence[Cell]) -> str:
 
 
 def part_names(cell: Cell) -> list[str]:
-    """Pair and kind of payload: ['os_pipe against pipe_locked', 'bytes']."""
+    """Pair and kind of payload, where one is carried: ['os_pipe against pipe_locked', 'bytes']."""
     if "pair" not in cell.keys:
         return ["each series, side a against side b"]
     codec = cell.keys.get("objects")
+    if not any(carries(name) for name in (cell.x, cell.y)):
+        return [cell.keys["pair"]]
     return [cell.keys["pair"], f"objects ({codec})" if codec else "bytes"]
+
+
+def carries(name: str) -> bool:
+    """Whether a series carries messages: not where values are shared, processes started, or a floor measured."""
+    return family_of(name.partition("/")[0]) in ("pipe", "queue")
 
 
 def parts(verdict: Verdict) -> list[list[Cell]]:
