@@ -2,6 +2,7 @@
 #include "impl/os/child.h"
 
 #include <signal.h>
+#include <stdio_ext.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -23,14 +24,6 @@ namespace {
 std::vector<void (*)()>& calls_at_end() {
   static auto* const calls = new std::vector<void (*)()>;
   return *calls;
-}
-
-// What is buffered now would be written by both processes. Other streams are the program's: another
-// thread may wait for input in one, and hold its lock.
-void flush_standard_streams() {
-  std::cout.flush();
-  std::fflush(stdout);
-  std::fflush(stderr);
 }
 
 int run(const std::function<int()>& body) {
@@ -57,23 +50,37 @@ int wait_for(idtype_t type, id_t id, siginfo_t* info, int options) {
 
 }  // namespace
 
+void flush_standard_streams() {
+  std::cout.flush();
+  std::fflush(stdout);
+  std::fflush(stderr);
+}
+
+// What is buffered now would be written by both processes. Other streams are the program's: another
+// thread may wait for input in one, and hold its lock. A quiet thread waits for none of them.
 Child fork_child(const std::function<int()>& body) {
-  flush_standard_streams();
+  const bool is_quiet = signals_of_maker.has_value();
+  if (!is_quiet) flush_standard_streams();
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) throw_errno("fork");
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);  // the parent ended before prctl
-    if (signals_of_maker) pthread_sigmask(SIG_SETMASK, &*signals_of_maker, nullptr);
-    signals_of_maker.reset();
+    if (is_quiet) {
+      __fpurge(stdout);
+      __fpurge(stderr);
+      pthread_sigmask(SIG_SETMASK, &*signals_of_maker, nullptr);
+      signals_of_maker.reset();
+    }
     const int status = run(body);
     for (const auto call : calls_at_end()) call();
     flush_standard_streams();
     _exit(status);
   }
   Child child(pid, pidfd_of(pid));
-  if (!child.pidfd_ && errno == ESRCH) {  // it has ended, and who knows how
+  const bool has_ended = errno == ESRCH || errno == EINVAL || errno == ENOENT;  // by kernel
+  if (!child.pidfd_ && has_ended) {                                             // and who knows how
     child.status_ = Child::kUnknown;
     child.pidfd_ = UniqueFd(eventfd(1, EFD_CLOEXEC));  // readable for ever, as a pidfd is then
   }

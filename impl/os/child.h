@@ -42,9 +42,13 @@ class Child {
   std::atomic<int> status_ = kRunning;
 };
 
+// stdout, stderr and std::cout, which may wait for who reads them.
+void flush_standard_streams();
+
 // Runs `body` in a new process, which ends with the returned status, without destructors of the
-// parent's objects. stdout, stderr and std::cout are flushed before and at its end; what other
-// streams have buffered, both processes have. An exception that leaves the body is printed and
+// parent's objects. stdout, stderr and std::cout are flushed before (in a quiet thread the child
+// drops what they hold instead) and at its end; what other streams have buffered, both processes
+// have. An exception that leaves the body is printed and
 // gives status 1. Throws std::system_error.
 [[nodiscard]] Child fork_child(const std::function<int()>& body);
 

@@ -26,7 +26,8 @@ template <class Body>
     sigset_t before;
   };
   const AllBlocked inherited;
-  return std::thread([body = std::forward<Body>(body), before = inherited.before]() mutable {
+  const sigset_t before = signals_of_maker.value_or(inherited.before);
+  return std::thread([body = std::forward<Body>(body), before]() mutable {
     signals_of_maker = before;
     body();
   });

@@ -20,8 +20,9 @@
 //
 // Who may call: any thread of the process that made the pool, which writes small tasks to the
 // worker itself: a program that handles SIGPIPE may see it there. In other processes all throw
-// StateError. Callbacks run in a thread of the pool and must not wait for one of its results, nor
-// destroy it; a Process that one starts is killed when the pool has ended.
+// StateError. Callbacks run in a thread of the pool (for a map of nothing in the caller's) and must
+// not wait for one of its results, nor destroy it; a Process that one starts is killed when the
+// pool has ended.
 //
 // Ends: a task that throws gives its TaskError to who asks for the result. A worker that is killed,
 // or that leaves in the middle of a task, costs that task, whose result is WorkerDied, and another

@@ -23,7 +23,7 @@ namespace {
 
 // Bytes: so much always fits the socket of a worker that has nothing to do.
 constexpr std::size_t kSmall = 4096;
-// Signals may end so many workers in a row before they are ready.
+// So many workers in a row may end before they are ready, by what is not their initializer.
 constexpr int kMaxEarlyEnds = 16;
 // What a terminated worker has, to end as its handler of SIGTERM likes.
 constexpr std::chrono::seconds kGrace{1};
@@ -49,6 +49,7 @@ PoolCore::PoolCore(std::optional<int> processes, PoolOptions options)
   }
   if (!wake_) throw_errno("eventfd");
   ignore_sigpipe();
+  flush_standard_streams();  // the thread, which must not wait for them, does not
   const auto started = std::make_shared<std::promise<void>>();
   thread_ = quiet_thread([this, started] {
     try {
@@ -91,9 +92,13 @@ void PoolCore::require_running_locked() const {
   if (state_ != State::running) throw ValueError("the pool is not running");
 }
 
-void PoolCore::require_running_for(std::span<const Job> jobs) const {
+// Locks; where the pool takes no jobs, these are forgotten.
+std::unique_lock<std::mutex> PoolCore::lock_for(std::span<const Job> jobs) const {
   try {
+    require_here();
+    std::unique_lock hold(mutex_);
     require_running_locked();
+    return hold;
   } catch (...) {
     for (const Job& job : jobs) forget_task(job.task);
     throw;
@@ -101,9 +106,7 @@ void PoolCore::require_running_for(std::span<const Job> jobs) const {
 }
 
 void PoolCore::submit(Job job) {
-  require_here();
-  std::unique_lock hold(mutex_);
-  require_running_for(std::span(&job, 1));
+  std::unique_lock hold = lock_for(std::span(&job, 1));
   const bool is_next = waiting_.empty() && !is_feeding_;
   Worker* const idle = is_next ? idle_locked() : nullptr;
   if (idle != nullptr && job.task.size() <= kSmall) {
@@ -117,9 +120,7 @@ void PoolCore::submit(Job job) {
 }
 
 void PoolCore::submit_all(std::vector<Job> jobs) {
-  require_here();
-  const std::lock_guard hold(mutex_);
-  require_running_for(jobs);
+  const std::unique_lock hold = lock_for(jobs);
   std::ranges::move(jobs, std::back_inserter(waiting_));
   wake();
 }
@@ -270,13 +271,17 @@ void PoolCore::start_worker() {
 // In the worker. When the process of the pool has ended, it leaves without a word, as in Python.
 void PoolCore::work(UniqueFd socket) const {
   if (options_.initializer) options_.initializer();
+  const pid_t worker = getpid();
   StreamEndpoint pool(std::move(socket), UniqueFd());
   Buffer task;
   Status status = pool.send({});
   for (int tasks = 0; status == Status::ok && tasks != options_.maxtasksperchild; ++tasks) {
     status = pool.receive(task);
     if (status == Status::ok && task.size() == 0) return;
-    if (status == Status::ok) status = pool.send(run_task(task.bytes()));
+    if (status != Status::ok) break;
+    const Bytes outcome = run_task(task.bytes());
+    if (getpid() != worker) return;  // the task has forked, and both return
+    status = pool.send(outcome);
   }
   if (status == Status::system_error) throw_errno("a worker and its pool");
 }
@@ -327,7 +332,8 @@ void PoolCore::give(Worker& worker) {
   // One that has answered already may be wanted for another task, or for the end.
   const bool is_wanted = !worker.in_hand && (!waiting_.empty() || state_ != State::running);
   given_.notify_all();
-  if (is_wanted || worker.is_half_given) wake();
+  const bool is_left = worker.is_half_given && std::this_thread::get_id() != thread_.get_id();
+  if (is_wanted || is_left) wake();
 }
 
 // What the worker sends: that it is ready, or what came of its task. False when it is not whole.
@@ -341,10 +347,10 @@ bool PoolCore::take(Worker& worker) {
   }
   if (progress == WorkerEnd::Progress::more) return false;
   std::unique_lock hold(mutex_);
-  const bool is_expected = !worker.is_ready || worker.in_hand;
+  const bool is_expected = !worker.is_ready || (worker.in_hand && !worker.is_half_given);
   if (progress != WorkerEnd::Progress::done || !is_expected) {
     worker.is_leaving = true;  // its pidfd will tell
-    worker.is_broken = progress != WorkerEnd::Progress::closed;
+    worker.is_broken |= progress != WorkerEnd::Progress::closed;
     if (!lost) return false;
   } else if (!std::exchange(worker.is_ready, true)) {
     early_ends_ = 0;
@@ -357,6 +363,7 @@ bool PoolCore::take(Worker& worker) {
   if (lost) {
     if (job) job->done.fail(lost);
   } else {
+    if (is_error(worker.end.message())) forget_task(job->task);  // it may not have come so far
     job->done.give(worker.end.message());
   }
   return !lost;
@@ -384,7 +391,8 @@ void PoolCore::bury(const Worker* ended) {
     fail(*worker->in_hand, std::make_exception_ptr(WorkerDied(what + " before its task was done")));
   }
   if (worker->is_ready || is_dismissed_) return;
-  if (end < 0 && ++early_ends_ < kMaxEarlyEnds) return;
+  const bool may_pass = end < 0 || end == Child::kUnknown || !options_.initializer;
+  if (may_pass && ++early_ends_ < kMaxEarlyEnds) return;
   give_up(std::make_exception_ptr(
       WorkerDied(what + (options_.initializer ? " in its initializer" : " before it was ready") +
                  ": the pool takes no more tasks")));

@@ -104,7 +104,7 @@ class PoolCore {
   void wake();
   void require_here() const;
   void require_running_locked() const;
-  void require_running_for(std::span<const Job> jobs) const;
+  std::unique_lock<std::mutex> lock_for(std::span<const Job> jobs) const;
   State state() const;
 
   const pid_t owner_;

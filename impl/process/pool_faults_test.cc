@@ -5,9 +5,13 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio_ext.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cstdio>
 #include <optional>
 #include <string>
 #include <thread>
@@ -16,6 +20,7 @@
 
 #include "impl/os/child.h"
 #include "impl/os/mapping.h"
+#include "impl/os/stream.h"
 #include "impl/os/unique_fd.h"
 #include "impl/pipe/pipe.h"
 #include "impl/process/pool.h"
@@ -43,7 +48,8 @@ std::optional<int> exitcode_of(std::function<void()> function) {
 // Both workers of a pool of two.
 std::vector<pid_t> workers_of(Pool& pool) {
   std::vector<pid_t> all;
-  for (const Deadline hang = deadline_of(kHang); all.size() < 2 && !hang.passed();) {
+  for (const Deadline hang = deadline_of(kHang); all.size() < 2;) {
+    require(!hang.passed(), "both workers do tasks");
     const std::vector<AsyncResult<pid_t>> two = {pool.apply_async([] {
                                                    usleep(20'000);
                                                    return getpid();
@@ -55,8 +61,12 @@ std::vector<pid_t> workers_of(Pool& pool) {
   return all;
 }
 
-// That this process may still have.
+// That this process may still have, of not too many.
 std::vector<UniqueFd> every_descriptor() {
+  rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = 256;
+  setrlimit(RLIMIT_NOFILE, &limit);
   std::vector<UniqueFd> all;
   do {
     all.emplace_back(dup(STDIN_FILENO));
@@ -249,13 +259,67 @@ TEST(PoolOfProcesses, NoticesAKillThoughAnotherHoldsTheSocket) {
   Pool pool(1);
   const auto lost = pool.apply_async([] {
     const pid_t child = fork();
-    if (child == 0) sleep_long();
+    if (child == 0) {
+      alarm(60);
+      sleep_long();
+    }
     *the_holder = child;
     raise(SIGKILL);
   });
   EXPECT_THROW(lost.get(kHang), WorkerDied);
-  EXPECT_EQ(pool.apply_async(square, 3).get(kHang), 9);
+  ASSERT_GT(holder->load(), 0);
+  const auto next = pool.apply_async(square, 3);
+  next.wait(kHang);
   kill(holder->load(), SIGKILL);
+  EXPECT_EQ(next.get(0), 9);
+}
+
+// Both copies return from it, and only one of them is the worker.
+TEST(PoolOfProcesses, HasOneResultOfATaskThatForks) {
+  Pool pool(1);
+  const std::string large(3'000'000, 'x');
+  for (int i = 0; i < 5; ++i) {
+    const auto forked = pool.apply_async([] {
+      fork();
+      return getpid();
+    });
+    const auto next = pool.apply_async(size_of, large);
+    EXPECT_GT(forked.get(kHang), 0);
+    EXPECT_EQ(next.get(kHang), large.size());
+  }
+}
+
+// Its workers are forked in a thread whose maker, the callback's, takes no signals.
+TEST(PoolOfProcesses, HasWorkersThatTakeSignalsThoughACallbackMadeIt) {
+  Pool pool(1);
+  std::optional<Pool> inner;
+  pool.apply_async(square, std::tuple(1), {.callback = [&](int) { inner.emplace(1); }}).wait(kHang);
+  EXPECT_FALSE(inner->apply([] {
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+    return sigismember(&blocked, SIGTERM) != 0;
+  }));
+}
+
+// What waits for who reads the output is the program's, not the pool's.
+TEST(PoolOfProcesses, ReplacesWorkersThoughNobodyReadsItsOutput) {
+  EXPECT_EQ(exitcode_of([] {
+              auto [unread, output] = make_pipe(4096);
+              Pool pool(1);
+              std::fflush(stdout);
+              dup2(output.get(), STDOUT_FILENO);
+              static std::array<char, 1 << 20> buffer;
+              setvbuf(stdout, buffer.data(), _IOFBF, buffer.size());
+              std::fputs(std::string(100'000, 'x').c_str(), stdout);
+              const pid_t first = pool.apply(pid);
+              kill(first, SIGKILL);
+              while (kill(first, 0) == 0) usleep(1000);
+              require(pool.apply_async(square, 3).get(kHang) == 9, "there is another");
+              pool.terminate();
+              pool.join();
+              __fpurge(stdout);
+            }),
+            0);
 }
 
 TEST(PoolOfProcesses, SaysInTheResultWhatCannotBeCarried) {
@@ -287,8 +351,8 @@ TEST(TasksOfProcesses, GiveAnErrorForAResultThatIsTooLarge) {
   EXPECT_EQ(detail::decoded<std::string>(detail::run_task(task)).size(), 100u);
   EXPECT_THAT([&] { detail::decoded<std::string>(detail::run_task(task, 50)); },
               testing::ThrowsMessage<TaskError>(HasSubstr("at most 50")));
-  EXPECT_NO_THROW(detail::require_carried(kMaxFrame, "a task"));
-  EXPECT_THROW(detail::require_carried(kMaxFrame + 1, "a task"), MessageTooBig);
+  EXPECT_NO_THROW(detail::require_carried(kMaxFrame, {}, "a task"));
+  EXPECT_THROW(detail::require_carried(kMaxFrame + 1, {}, "a task"), MessageTooBig);
 }
 
 TEST(PoolOfProcesses, OutlivesWorkersThatAreKilledBeforeTheyAreReady) {

@@ -47,8 +47,10 @@ Bytes error_message(const std::string& type, std::string_view text) {
 
 }  // namespace
 
-void require_carried(std::size_t bytes, std::string_view what, std::size_t most) {
+void require_carried(std::size_t bytes, std::span<const std::byte> encoded, std::string_view what,
+                     std::size_t most) {
   if (bytes <= most) return;
+  withdraw(encoded);
   throw MessageTooBig(std::string(what) + " has " + std::to_string(bytes) + " bytes; at most " +
                       std::to_string(most) + " go to a worker and back");
 }
@@ -61,7 +63,7 @@ Bytes run_task(std::span<const std::byte> task, std::size_t most) {
     std::memcpy(&head, task.data(), sizeof head);
     Bytes outcome{kValue};
     head.run(head.function, task.subspan(sizeof head), outcome);
-    require_carried(outcome.size(), "the result of a task", most);
+    require_carried(outcome.size(), std::span(outcome).subspan(1), "the result of a task", most);
     return outcome;
   } catch (const Exit&) {
     throw;  // ends the worker, as in Python
@@ -71,6 +73,8 @@ Bytes run_task(std::span<const std::byte> task, std::size_t most) {
     return error_message("unknown", "what was thrown is no std::exception");
   }
 }
+
+bool is_error(std::span<const std::byte> outcome) { return outcome[0] == kError; }
 
 std::span<const std::byte> value_in(std::span<const std::byte> outcome) {
   if (outcome[0] == kValue) return outcome.subspan(1);

@@ -116,8 +116,10 @@ void run_chunk(std::uint64_t word, std::span<const std::byte> arguments, Bytes& 
   if constexpr (!std::is_void_v<result_of_t<F, Arguments>>) encode(values, result);
 }
 
-// Of tasks and of results. Throws MessageTooBig.
-void require_carried(std::size_t bytes, std::string_view what, std::size_t most = kMaxFrame);
+// Of a message of so many bytes, with what is encoded in it. Throws MessageTooBig; then its handles
+// share nothing.
+void require_carried(std::size_t bytes, std::span<const std::byte> encoded, std::string_view what,
+                     std::size_t most = kMaxFrame);
 
 // Throws what encoding does, and MessageTooBig.
 template <class Arguments>
@@ -125,7 +127,7 @@ Bytes make_task(const TaskHead& head, const Arguments& arguments) {
   Bytes task(sizeof head);
   std::memcpy(task.data(), &head, sizeof head);
   encode(arguments, task);
-  require_carried(task.size(), "a task");
+  require_carried(task.size(), std::span(task).subspan(sizeof head), "a task");
   return task;
 }
 
@@ -134,6 +136,8 @@ void forget_task(std::span<const std::byte> task);
 
 // In the worker: calls what a task says; what it gives or throws, as a message.
 Bytes run_task(std::span<const std::byte> task, std::size_t most = kMaxFrame);
+
+bool is_error(std::span<const std::byte> outcome);
 
 // The value in such a message. Throws TaskError when it says that the task threw.
 std::span<const std::byte> value_in(std::span<const std::byte> outcome);

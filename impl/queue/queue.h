@@ -23,9 +23,10 @@
 // more than 32 KiB, what does not fit into 64 KiB, and what comes behind. put and get that must not
 // wait also fail while another process just writes or reads.
 //
-// Killed users: one killed while it waits for an item or a slot disturbs nobody. One killed within
-// a put or a get can cost a slot, and what it had put and its feeder had not sent is lost; the
-// slots of that stay taken, and its tasks stay unfinished.
+// Killed users: one killed while it waits for an item or a slot disturbs nobody (with boost_mq and
+// boost_deque the others may hang). One killed within a put or a get can cost a slot, and what it
+// had put and its feeder had not sent is lost; the slots of that stay taken, and its tasks stay
+// unfinished.
 //
 // Ownership: each process closes the queue for itself. The destructor, and the end of an
 // ipc::Process, wait until what this process has put has left it; if nobody reads that may be for
