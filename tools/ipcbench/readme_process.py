@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ from .rundir import RunDir
 from .series import FLOOR
 from .summary import PROCESSES, median_switches, series_of
 from .tables import digits
-from .verdict import HOLDS
 from .verdict_page import table
 
 GIBIBYTE = 1 << 30
@@ -76,28 +76,33 @@ def bursts(run: RunDir) -> str:
 
 
 def pays_from(run: RunDir) -> str:
-    """Of each language, and of tasks of each length: the least of the measured numbers of tasks from which on the pool is faster."""
+    """Of each language, and of tasks of each length: how many tasks take as long with such a pool as without."""
     lines = []
     for judged in claims.judge(run):
-        cells = [c for c in judged.cells if c.x.startswith(ONCE)]
-        held: dict[int, dict[int, bool]] = {}
-        for cell in cells:
-            tasks, ms = reversed(burst(cell.keys["op"]))
-            held.setdefault(ms, {})[tasks] = cell.verdict == HOLDS
-        if held:
-            said = (f"{least(held[ms])} of {ms} ms" for ms in sorted(held))
-            lines.append(f"- In {judged.language} such a pool pays from {', '.join(said)} on.")
+        extra: dict[int, dict[int, float]] = {}  # by ms and tasks: what the pool takes more, in s
+        for cell in judged.cells:
+            if cell.x.startswith(ONCE) and cell.x_median and cell.y_median:
+                ms, tasks = burst(cell.keys["op"])
+                extra.setdefault(ms, {})[tasks] = 1 / cell.x_median - 1 / cell.y_median
+        if extra:
+            said = ", ".join(f"{break_even(extra[ms])} of {ms} ms" for ms in sorted(extra))
+            lines.append(
+                f"- In {judged.language} such a pool and a process for each take as long at {said} (on a straight line between "
+                "the medians of the numbers of tasks above)."
+            )
     return "\n".join(lines)
 
 
-def least(held: Mapping[int, bool]) -> str:
-    """The least number of tasks that holds with all above it."""
-    pays = None
-    for tasks in sorted(held, reverse=True):
-        if not held[tasks]:
-            break
-        pays = tasks
-    return f"more than {max(held)} tasks" if pays is None else f"{pays} task{'s' * (pays > 1)}"
+def break_even(extra: Mapping[int, float]) -> str:
+    """The number of tasks at which nothing more is taken, from what is taken more at some: '3.7 tasks'."""
+    numbers = sorted(extra)
+    if extra[numbers[0]] <= 0:
+        return f"fewer than {numbers[0]} tasks"
+    for less, more in itertools.pairwise(numbers):
+        if extra[less] > 0 >= extra[more]:
+            step = extra[less] / (extra[less] - extra[more])
+            return f"about {less + (more - less) * step:.1f} tasks"
+    return f"more than {numbers[-1]} tasks"
 
 
 def burst(op: str) -> tuple[int, int]:

@@ -295,7 +295,7 @@ def test_processes_are_shown_with_their_times_and_what_is_said_of_them(root):
     assert f"[{made.path.name}](results/process/{NEW}/)" in text
 
 
-def test_a_pool_that_is_made_for_so_many_tasks_pays_from_some_number_on(root):
+def test_a_pool_that_is_made_for_so_many_tasks_breaks_even_at_some_number(root):
     run = readme.reference_run(root)
     once = "pool_once/{}/op:{}x{}ms/processes:2/placement:free".format
     rates = {
@@ -311,7 +311,8 @@ def test_a_pool_that_is_made_for_so_many_tasks_pays_from_some_number_on(root):
     text = readme.processes(run)
     assert "| 1 task of 0 ms | 2.00 ms [" in text and "| 4 tasks of 10 ms | 1.43 ms [" in text
     assert (
-        "- In C++ such a pool pays from 2 tasks of 0 ms, more than 4 tasks of 10 ms on.\n" in text
+        "- In C++ such a pool and a process for each take as long at about 1.7 tasks of 0 ms, fewer than 1 tasks of 1 ms, "
+        "more than 4 tasks of 10 ms (on" in text
     )
 
 

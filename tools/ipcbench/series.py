@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 KEYS = ("bytes", "codec", "op", "producers", "consumers", "clients", "processes", "placement")
 NUMBER_KEYS = frozenset({"bytes", "producers", "consumers", "clients", "processes"})
@@ -89,3 +90,9 @@ def _value(name: str, key: str, value: str) -> int | str:
     if not _WORD.match(value):
         raise ValueError(f"series '{name}': {key} is '{value}', not a word")
     return value
+
+
+def natural(text: str) -> tuple[Any, ...]:
+    """A key by which 2x10ms comes before 16x0ms."""
+    parts = re.findall(r"\d+|\D+", text)
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)

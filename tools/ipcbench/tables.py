@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .series import FLOOR, PLACEMENTS
+from .series import FLOOR, PLACEMENTS, natural
 from .summary import HEADLINES, kind_of
 
 WIDTH = 100
@@ -21,7 +21,7 @@ _NOUNS = {
     "throughput": "messages per second, higher is better",
     "cost": "CPU time of all while one waits for 2 s, lower is better",
 }
-_LABELS = ("backend", "on", "objects", "peers")
+_LABELS = ("backend", "on", "how", "peers")
 
 Row = Mapping[str, Any]
 
@@ -78,7 +78,7 @@ def _condition(row: Row) -> tuple[Any, ...]:
     """What a row of the table has in common beside the backend: placement, objects or bytes, how many peers."""
     place = PLACEMENTS.index(row["placement"]) if row["placement"] in PLACEMENTS else -1
     peers = tuple(row[key] or 0 for key in ("producers", "consumers", "clients", "processes"))
-    return (place, row["codec"] is not None, row["op"] or "", *peers)
+    return (place, row["codec"] is not None, natural(row["op"] or ""), *peers)
 
 
 def _best(rows: Iterable[Row], wait_class: Mapping[str, str], better_high: bool) -> set[str]:

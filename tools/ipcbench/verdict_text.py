@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .claim_data import Fact
-from .series import PLACEMENTS
+from .series import PLACEMENTS, natural
 from .summary import family_of
 from .tables import bytes_text, digits
 from .verdict import (
@@ -221,7 +221,10 @@ def _cell_order(cell: Cell, metrics: list[str]) -> tuple[Any, ...]:
 
 def _row_order(cell: Cell) -> tuple[Any, ...]:
     place = cell.keys.get("placement")
-    return (PLACEMENTS.index(place) if place in PLACEMENTS else -1, *map(str, row_keys(cell)))
+    return (
+        PLACEMENTS.index(place) if place in PLACEMENTS else -1,
+        *(natural(str(key)) for key in row_keys(cell)),
+    )
 
 
 def row_keys(cell: Cell) -> tuple[Any, ...]:
