@@ -97,7 +97,7 @@ def break_even(extra: Mapping[int, float]) -> str:
     """The number of tasks at which nothing more is taken, from what is taken more at some: '3.7 tasks'."""
     numbers = sorted(extra)
     if extra[numbers[0]] <= 0:
-        return f"fewer than {numbers[0]} tasks"
+        return f"at most {numbers[0]} task{'s' * (numbers[0] > 1)}"
     for less, more in itertools.pairwise(numbers):
         if extra[less] > 0 >= extra[more]:
             step = extra[less] / (extra[less] - extra[more])
