@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A forked process and its end. It dies with its parent, and is waited for exactly by a pidfd.
+// A forked process and its end. It dies with the thread that forked it, and so with its parent, and
+// is waited for exactly by a pidfd.
 #pragma once
 
 #include <sys/types.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // AsyncResult: what a task of a Pool will give, as Python's multiprocessing.pool.AsyncResult.
 //
-// Any thread may ask, and copies are the same result. It becomes ready after the callback returned.
+// Any thread may ask, of the process that has the pool (in one forked meanwhile it may never become
+// ready), and copies are the same result. It becomes ready after the callback returned.
 #pragma once
 
 #include <chrono>
@@ -38,7 +39,8 @@ class TaskError : public Error {
   std::string type_;
 };
 
-// The worker that ran the task ended before it had the result. Python waits for ever.
+// The worker that ran the task ended before it had the result, or none was made ready for it.
+// Python waits for ever.
 class WorkerDied : public Error {
  public:
   using Error::Error;
@@ -130,7 +132,9 @@ class AsyncResult {
 
  public:
   // The value, each time it is asked for. Throws what the task did (TaskError), WorkerDied,
-  // PoolTerminated, DecodeError for a result of another type, and TimeoutError.
+  // PoolTerminated, DecodeError for a result of another type, TimeoutError, what kept the task from
+  // being sent (ValueError, InheritanceError, MessageTooBig), and std::system_error where no worker
+  // could be started.
   T get(Timeout timeout = std::nullopt) const {
     if (!promised_->wait(timeout)) throw TimeoutError("the result is not there yet");
     if constexpr (std::is_void_v<T>) {

@@ -19,10 +19,10 @@
 // Tasks begin in the order in which they were given.
 //
 // Who may call: any thread of the process that made the pool, which writes small tasks to the
-// worker itself: a program that handles SIGPIPE may see it there. In other processes all throw
-// StateError. Callbacks run in a thread of the pool (for a map of nothing in the caller's) and must
-// not wait for one of its results, nor destroy it; a Process that one starts is killed when the
-// pool has ended.
+// worker itself: a program that handles SIGPIPE may see it there. In other processes all but
+// processes() throw StateError. Callbacks run in a thread of the pool (for a map of nothing in the
+// caller's) and must not wait for one of its results, nor destroy it; a Process that one starts is
+// killed when the pool has ended.
 //
 // Ends: a task that throws gives its TaskError to who asks for the result. A worker that is killed,
 // or that leaves in the middle of a task, costs that task, whose result is WorkerDied, and another
@@ -31,16 +31,15 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstddef>
-#include <deque>
+#include <exception>
 #include <iterator>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -49,85 +48,10 @@
 
 #include "impl/process/async_result.h"
 #include "impl/process/pool_core.h"
+#include "impl/process/results.h"
 #include "impl/process/task.h"
 
 namespace ipc {
-
-// The results of Pool::imap and imap_unordered, one after the other.
-template <class R>
-class Results {
- public:
-  // The next one; none after the last. Throws what its task did, once for its chunk, and the one
-  // after that can be asked for (Python ends there when a chunk has several); TimeoutError.
-  std::optional<R> next(Timeout timeout = std::nullopt) const {
-    std::unique_lock hold(shared_->mutex);
-    const auto found = [&all = *shared_] {
-      return all.is_ordered ? all.there.find(all.taken) : all.there.begin();
-    };
-    const auto is_over = [&all = *shared_] { return all.taken == all.count; };
-    if (!detail::wait_until(shared_->changed, hold, deadline_of(timeout), [&] {
-          return !shared_->chunk.empty() || is_over() || found() != shared_->there.end();
-        })) {
-      throw TimeoutError("the next result is not there yet");
-    }
-    if (shared_->chunk.empty()) {
-      if (is_over()) return std::nullopt;
-      auto outcome = shared_->there.extract(found()).mapped();
-      ++shared_->taken;
-      shared_->changed.notify_all();  // for others who wait for the next, or for the end
-      if (const auto* const error = std::get_if<std::exception_ptr>(&outcome)) {
-        std::rethrow_exception(*error);
-      }
-      std::ranges::move(std::get<std::vector<R>>(outcome), std::back_inserter(shared_->chunk));
-    }
-    std::optional<R> value = std::move(shared_->chunk.front());
-    shared_->chunk.pop_front();
-    return value;
-  }
-
-  // For a loop over all of them.
-  class Iterator {
-   public:
-    using value_type = R;
-    using difference_type = std::ptrdiff_t;
-    explicit Iterator(const Results& results) : results_(&results), value_(results.next()) {}
-    const R& operator*() const { return *value_; }
-    Iterator& operator++() {
-      value_ = results_->next();
-      return *this;
-    }
-    void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const { return !value_; }
-
-   private:
-    const Results* results_;
-    std::optional<R> value_;
-  };
-  Iterator begin() const { return Iterator(*this); }
-  std::default_sentinel_t end() const { return {}; }
-
- private:
-  friend class Pool;
-  using Outcome = std::variant<std::vector<R>, std::exception_ptr>;  // of a chunk, never empty
-
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::deque<R> chunk;  // what is left of the last one that was taken
-    std::map<std::size_t, Outcome> there;
-    std::size_t count = 0;  // of chunks, as all that follow
-    std::size_t taken = 0;
-    std::size_t arrived = 0;
-    bool is_ordered = true;
-
-    void put(std::size_t place, Outcome outcome) {
-      const std::lock_guard hold(mutex);
-      there.emplace(is_ordered ? place : arrived++, std::move(outcome));
-      changed.notify_all();
-    }
-  };
-  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-};
 
 class Pool {
   template <class F, class Arguments>
@@ -154,8 +78,9 @@ class Pool {
   auto apply(F function, A&&... arguments) {
     return apply_async(function, std::forward<A>(arguments)...).get();
   }
-  // The same without waiting. Throws ValueError when the pool takes no more tasks, as all do that
-  // give it some.
+  // The same without waiting. Throws ValueError after close or terminate, and where no worker can
+  // be had any more what ended the pool: WorkerDied or std::system_error. So do all that give
+  // tasks.
   template <TaskFunction F, class... A>
   AsyncResult<R<F, Arguments<A...>>> apply_async(F function, A&&... arguments) {
     return call_async(function, Arguments<A...>(std::forward<A>(arguments)...), {});

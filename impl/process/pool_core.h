@@ -55,9 +55,9 @@ class PoolCore {
   PoolCore(std::optional<int> processes, PoolOptions options);
   ~PoolCore();  // REQUIRES: is_here
 
-  bool is_here() const;  // in the process that made it; in others all that follow throw StateError
   int processes() const { return processes_; }
-  void submit(Job job);  // throws ValueError when it takes no more; then nobody is told
+  bool is_here() const;  // in the process that made it; in others all that follow throw StateError
+  void submit(Job job);  // throws when it takes no more, as pool.h says; then nobody is told
   void submit_all(std::vector<Job> jobs);  // the same for all of them together
   void require_running() const;            // the same without a task
   void close();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a Pool does when its user, its tasks or the system do what they should not. Every case
-// forks.
+// forks. Longer than most: each fault is a scene of its own.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pthread.h>

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import claims
 from .readme_runs import caption, figure, newest, said_of, time_cell, time_table
 from .rundir import RunDir
-from .series import FLOOR
+from .series import FLOOR, natural
 from .summary import PROCESSES, median_switches, series_of
 from .tables import digits
+from .verdict import EQUIVALENT, FAILS, HOLDS, NONE, REVERSED, UNDECIDED
 from .verdict_page import table
+from .verdict_text import interval_text, ratio_text
 
 GIBIBYTE = 1 << 30
 START_CELLS = {
@@ -36,6 +37,14 @@ WORK_CELLS = {
     for n in (1, 2, 4)
 }
 ONCE = "pool_once"
+OUTCOMES = {
+    (HOLDS, ""): "faster",
+    (FAILS, ""): "not faster",
+    (FAILS, EQUIVALENT): "as fast",
+    (FAILS, REVERSED): "slower",
+    (UNDECIDED, ""): "undecided",
+    (NONE, ""): "too few blocks",
+}
 TURNS = "context_switch"  # the question, and the beginning of the names of its floors
 ABOUT = {*PROCESSES, FLOOR}
 
@@ -46,11 +55,14 @@ def processes(run: RunDir) -> str:
     return (
         "Start and join, for one [its interval]:\n\n"
         f"{time_table(there, START_CELLS)}\n\n"
-        "A small task of a pool, all workers together:\n\n"
+        "A task that squares a number, the time for one. One call: `apply` after `apply`, by a pool of one worker that was made before. "
+        "Map: a map of 1000 tasks, divided by 1000; `process_per_task` forks a process for each instead, so many at a time:\n\n"
         f"{time_table(there, POOL_CELLS)}\n\n"
         f"{figure(there, 'processes', 'Starting processes, and giving work to pools')}"
         "So many tasks, once, with a pool of two that is made for them and ended, or with a process for each, two at a time:\n\n"
-        f"{bursts(there)}\n\n{pays_from(there)}\n\n"
+        f"{bursts(there)}\n\n"
+        "The pool's rate, as a multiple of the processes' [its interval]:\n\n"
+        f"{paid(there)}\n\n"
         "A unit of work by so many workers, all together; computing is another unit in CPython than in C++, waiting is 1 ms in both:\n\n"
         f"{time_table(there, WORK_CELLS)}\n\n"
         "Two who take turns on one CPU: CPython's by semaphores, and with the interpreter's lock where they are threads; ours, the "
@@ -75,34 +87,19 @@ def bursts(run: RunDir) -> str:
     return table(["", *(f"`{name}`" for name in names)], body)
 
 
-def pays_from(run: RunDir) -> str:
-    """Of each language, and of tasks of each length: how many tasks take as long with such a pool as without."""
-    lines = []
+def paid(run: RunDir) -> str:
+    """A row a number of tasks, a column a language and a length: how many times as fast the pool is, by the paired runs."""
+    cells: dict[int, dict[str, str]] = {}
     for judged in claims.judge(run):
-        extra: dict[int, dict[int, float]] = {}  # by ms and tasks: what the pool takes more, in s
         for cell in judged.cells:
-            if cell.x.startswith(ONCE) and cell.x_median and cell.y_median:
+            if cell.x.startswith(ONCE):
                 ms, tasks = burst(cell.keys["op"])
-                extra.setdefault(ms, {})[tasks] = 1 / cell.x_median - 1 / cell.y_median
-        if extra:
-            said = ", ".join(f"{break_even(extra[ms])} of {ms} ms" for ms in sorted(extra))
-            lines.append(
-                f"- In {judged.language} such a pool and a process for each take as long at {said} (on a straight line between "
-                "the medians of the numbers of tasks above)."
-            )
-    return "\n".join(lines)
-
-
-def break_even(extra: Mapping[int, float]) -> str:
-    """The number of tasks at which nothing more is taken, from what is taken more at some: '3.7 tasks'."""
-    numbers = sorted(extra)
-    if extra[numbers[0]] <= 0:
-        return f"at most {numbers[0]} task{'s' * (numbers[0] > 1)}"
-    for less, more in itertools.pairwise(numbers):
-        if extra[less] > 0 >= extra[more]:
-            step = extra[less] / (extra[less] - extra[more])
-            return f"about {less + (more - less) * step:.1f} tasks"
-    return f"more than {numbers[-1]} tasks"
+                interval = interval_text(cell).replace("-", ", ")
+                words = f"{ratio_text(cell)} [{interval}]: {OUTCOMES[cell.verdict, cell.tag]}"
+                cells.setdefault(tasks, {})[f"{judged.language}, {ms} ms"] = words
+    columns = sorted({column for row in cells.values() for column in row}, key=natural)
+    body = [[str(n), *(cells[n].get(column, "") for column in columns)] for n in sorted(cells)]
+    return table(["tasks", *columns], body)
 
 
 def burst(op: str) -> tuple[int, int]:

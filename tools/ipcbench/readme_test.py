@@ -295,10 +295,10 @@ def test_processes_are_shown_with_their_times_and_what_is_said_of_them(root):
     assert f"[{made.path.name}](results/process/{NEW}/)" in text
 
 
-def test_a_pool_that_is_made_for_so_many_tasks_breaks_even_at_some_number(root):
+def test_a_pool_that_is_made_for_so_many_tasks_is_compared_with_as_many_processes(root):
     run = readme.reference_run(root)
     once = "pool_once/{}/op:{}x{}ms/processes:2/placement:free".format
-    rates = {0: {1: 0.5, 2: 2.0}, 1: {1: 2.0, 2: 2.0}, 10: {1: 0.5, 4: 0.7}}  # by ms and tasks
+    rates = {0: {1: 0.5, 2: 1.0, 16: 2.0}, 10: {1: 0.5, 2: 0.9, 16: 1.0}}  # by ms and tasks
     values = {}
     for ms, by_tasks in rates.items():
         for tasks, rate in by_tasks.items():
@@ -306,11 +306,10 @@ def test_a_pool_that_is_made_for_so_many_tasks_breaks_even_at_some_number(root):
             values[once("process_per_task", tasks, ms)] = around(1e3)
     make_run(root / "results" / "process" / NEW, values)
     text = readme.processes(run)
-    assert "| 1 task of 0 ms | 2.00 ms [" in text and "| 4 tasks of 10 ms | 1.43 ms [" in text
-    assert (
-        "- In C++ such a pool and a process for each take as long at about 1.7 tasks of 0 ms, at most 1 task of 1 ms, "
-        "more than 4 tasks of 10 ms (on" in text
-    )
+    assert "| 1 task of 0 ms | 2.00 ms [" in text and "| 2 tasks of 10 ms | 1.11 ms [" in text
+    assert "| tasks | C++, 0 ms | C++, 10 ms |" in text
+    rows = re.findall(r"^\| (\d+) \| ([\d.]+) \[.*?\]: ([a-z ]+) \|", text, re.MULTILINE)
+    assert rows == [("1", "0.500", "slower"), ("2", "1.00", "as fast"), ("16", "2.00", "faster")]
 
 
 def test_update_twice_changes_nothing(root):

@@ -31,7 +31,7 @@ SAME_TOUCH = (  # where messages are carried
 )
 SAME_WORK = (  # where only processes are started, or given work
     "Same conditions on both sides: the same placement, in the same blocks. A message is one operation: a start and its end, a task, "
-    "a turn. Sides of one question, language and number of workers have the same number of them a batch (more where a batch would "
+    "all the tasks of a pool with its making and end, a turn. Sides of one question, language and number of workers have the same number of them a batch (more where a batch would "
     "be too short), others a number of their own; a dead process is a failed run, not a number."
 )
 
