@@ -63,7 +63,7 @@ PoolCore::PoolCore(std::optional<int> processes, PoolOptions options)
 }
 
 PoolCore::~PoolCore() {
-  terminate();
+  end();
   thread_.join();
 }
 
@@ -128,6 +128,10 @@ void PoolCore::close() {
 
 void PoolCore::terminate() {
   require_here();
+  end();
+}
+
+void PoolCore::end() {
   {
     const std::lock_guard hold(mutex_);
     state_ = State::terminated;

@@ -83,9 +83,10 @@ class PoolCore {
     bool is_broken = false;  // to be killed
   };
 
+  void end();
   void serve();
   bool look();  // one turn of serve: false at the end
-  void wait_for_something(std::vector<Worker*>& ended);
+  std::vector<const Worker*> wait_and_take();
   bool is_done() const;
   void refill();
   void start_worker();

@@ -18,6 +18,8 @@ namespace {
 
 // So many workers in a row may end before they are ready, by what is not their initializer.
 constexpr int kMaxEarlyEnds = 16;
+// A descriptor that poll(2) passes over.
+constexpr int kNone = -1;
 // What a terminated worker has, to end as its handler of SIGTERM likes.
 constexpr std::chrono::seconds kGrace{1};
 
@@ -52,24 +54,21 @@ bool PoolCore::look() {
     refill();
     feed();
   }
-  std::vector<Worker*> ended;
-  wait_for_something(ended);
-  for (const Worker* const worker : ended) bury(worker);
+  for (const Worker* const worker : wait_and_take()) bury(worker);
   return true;
 }
 
-// Takes what has come, and says whose process has ended.
-void PoolCore::wait_for_something(std::vector<Worker*>& ended) {
+// Waits until something is to be done, takes what has come, and says whose process has ended.
+std::vector<const PoolCore::Worker*> PoolCore::wait_and_take() {
   // Nothing of a worker is ever read ahead: it sends one message, then waits for a task.
   std::vector<pollfd> watched{{wake_.get(), POLLIN, 0}};
   {
     const std::lock_guard hold(mutex_);
     for (const auto& worker : workers_) {
       if (worker->is_broken) worker->process.kill();
-      const int none = -1;  // which poll(2) passes over
       const auto events = static_cast<short>(worker->is_half_given ? POLLIN | POLLOUT : POLLIN);
       watched.push_back({worker->process.sentinel(), POLLIN, 0});
-      watched.push_back({worker->is_leaving ? none : worker->end.fd(), events, 0});
+      watched.push_back({worker->is_leaving ? kNone : worker->end.fd(), events, 0});
     }
   }
   while (poll(watched.data(), watched.size(), -1) < 0) {
@@ -79,6 +78,7 @@ void PoolCore::wait_for_something(std::vector<Worker*>& ended) {
     std::uint64_t count;
     static_cast<void>(!read(wake_.get(), &count, sizeof count));
   }
+  std::vector<const Worker*> ended;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     Worker& worker = *workers_[i];
     const short its_end = watched[1 + 2 * i].revents;
@@ -87,6 +87,7 @@ void PoolCore::wait_for_something(std::vector<Worker*>& ended) {
     if ((its_socket & ~POLLOUT) != 0) take(worker);
     if (its_end != 0) ended.push_back(&worker);
   }
+  return ended;
 }
 
 // Closed, and nothing is left to do.

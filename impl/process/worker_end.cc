@@ -59,11 +59,9 @@ WorkerEnd::Progress WorkerEnd::receive() {
     const ssize_t n = read(socket_.get(), room.data(), room.size());
     if (n > 0) {
       got_ += static_cast<std::size_t>(n);
-    } else if (n == 0) {
-      return Progress::closed;
-    } else if (errno == EAGAIN) {
+    } else if (n < 0 && errno == EAGAIN) {
       return Progress::more;
-    } else if (errno != EINTR) {
+    } else if (n == 0 || errno != EINTR) {
       return Progress::closed;
     }
   }
