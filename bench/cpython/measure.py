@@ -54,7 +54,8 @@ def measure(
                 backend = backend_class(round_trip, series.bytes, series.codec, capacity)
             backend.question, backend.op = series.question, series.op
             ends.callback(backend.close)
-            peers = Peers(backend, jobs, series.bytes, spin, time_limit)
+            size = 0 if backend.family == "process" else series.bytes  # of messages
+            peers = Peers(backend, jobs, size, spin, time_limit)
             ends.callback(peers.kill)
         except OSError as error:
             raise SeriesFailed(f"cannot be set up: {error}") from None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Processes, pools and threads that do not do what they should are found out, and those they start are billed."""
 
+import os
 import time
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import processes
 from measure import measure
 from peers import SeriesFailed
-from questions import Series
+from questions import GIBIBYTE, Series
 
 
 def run(question, backend, messages, workers=0, placement="free"):
@@ -45,6 +46,21 @@ def test_a_process_that_ends_otherwise_is_found(monkeypatch):
     monkeypatch.setattr(processes, "nothing", fail)
     with pytest.raises(SeriesFailed, match="ended with 3"):
         run("process_start", processes.CpythonProcess, 2)
+
+
+def test_a_process_is_started_by_one_that_has_so_much_memory(monkeypatch):
+    def look():
+        with open("/proc/self/statm") as pages:
+            resident = int(pages.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        raise SystemExit(0 if resident > GIBIBYTE else 3)
+
+    monkeypatch.setattr(processes, "nothing", look)
+    large, small = (
+        Series("process_start", "cpython_process", size, "", "free") for size in (GIBIBYTE, 0)
+    )
+    assert measure(large, 2, 1, 65536, 10.0).messages == 2
+    with pytest.raises(SeriesFailed, match="ended with 3"):
+        measure(small, 2, 1, 65536, 10.0)
 
 
 def test_the_work_of_a_pool_is_billed(monkeypatch):

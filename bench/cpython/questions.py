@@ -13,6 +13,7 @@ from registry import BACKENDS
 
 PROGRAM = "bench_cpython"
 SIZES = (16, 64, 1024, 4096, 65536, 1048576)
+GIBIBYTE = 1 << 30  # that a parent has in memory
 HUGE_SIZES = (HUGE, 4 * HUGE)  # asked of streams of one pair whose placement is known
 PLACEMENTS = ("same", "cross", "free")
 PEER_COUNTS = ((1, 1), (2, 1), (1, 2), (2, 2), (4, 4))  # producers, consumers of queue_throughput
@@ -43,7 +44,8 @@ BURSTS = tuple(f"{tasks}x{ms}ms" for tasks in (1, 2, 4, 16) for ms in (0, 1, 10)
 
 
 class Series:
-    """One cell of a question. `bytes` is a message's size, `codec` '' or 'pickle', `op` what the question
+    """One cell of a question. `bytes` is a message's size (of process_start what the parent has
+    in memory), `codec` '' or 'pickle', `op` what the question
     tells apart by itself. A size of 0, no processes and no op are not in the name: the question has no
     such axis."""
 
@@ -85,6 +87,11 @@ class Series:
         if self.placement == "cross" and len(os.sched_getaffinity(0)) < 2:
             return "placement:cross needs two CPUs and this process may use only one"
         backend = BACKENDS[self.backend]
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if self.question == "process_start" and memory < 4 * self.bytes:
+            return (
+                f"it takes {self.bytes >> 20} MiB, and the machine has {memory >> 20} MiB of memory"
+            )
         if self.processes > backend.processes:
             return "without a lock, changes of several are lost"
         return backend.unavailable()
@@ -127,7 +134,7 @@ def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
     if question == "array_handoff":
         return [(size, None, 0, where) for size in ARRAY_SIZES for where in ("same", "cross")]
     if question == "process_start":
-        return [(0, None, 0, placement) for placement in ("same", "free")]
+        return [(held, None, 0, where) for held in (0, GIBIBYTE) for where in ("same", "free")]
     if question == "pool_apply":
         return [(0, None, 1, placement) for placement in ("same", "free")]
     if question in ("pool_map", "cpu_bound", "io_bound"):

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What a backend promises, as data beside its registration. Grids, skips, the README table and the
 // tests are made from these; there is no list of exceptions anywhere else.
+//
+// Of the contract (pipe/backend.h, queue/backend.h) a trait may waive: messages over max_message, a
+// capacity in bytes, several producers or consumers, a descriptor to wait by (waitable), that a
+// kill between messages disturbs nobody (survives_kill), the order of each producer (ordered), and
+// where a library leaves no choice that a process can go on with a side that another has used
+// (passes_on) and that what an endpoint has opened is closed with it (lets_go).
 #pragma once
 
 #include <cstddef>

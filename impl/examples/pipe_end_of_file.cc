@@ -14,7 +14,8 @@ struct Variant {
   bool parent_closes_con1 = true;
 };
 
-void show(const Variant& variant) {
+// A program that waits for its child at its end.
+void run(const Variant& variant) {
   auto [con1, con2] = ipc::Pipe();
   ipc::Process child([&variant, &sender = con1, &receiver = con2] {
     if (variant.child_closes_con1) sender.close();
@@ -30,10 +31,14 @@ void show(const Variant& variant) {
   if (variant.parent_closes_con2) con2.close();
   for (int i = 0; i < 10; ++i) con1.send(i);
   if (variant.parent_closes_con1) con1.close();
-  if (!child.join(2.0)) {
-    say(variant.what, "waits for ever");
-    child.kill();
-  }
+}
+
+void show(const Variant& variant) {
+  ipc::Process program([&variant] { run(variant); });
+  program.start();
+  if (program.join(2.0)) return;
+  say(variant.what, "waits for ever");
+  program.kill();  // and its child with it
 }
 
 }  // namespace

@@ -10,7 +10,8 @@
 // Messages arrive whole, in order, each once, also empty ones. An endpoint is for one thread at a
 // time for each direction; sending and receiving at the same time from two threads is allowed.
 // Sends wait when the transport is full. A one-way pipe receives on side 0 and sends on side 1
-// (Python's order); calling the other direction is a mistake of the caller. What is left behind
+// (Python's order); calling the other direction is a mistake of the caller. Of these, traits.h says
+// what a trait may waive. What is left behind
 // when the last process ends, however it does, is removed when the next of its kind is made; the
 // trait `leftovers` says what, and what a kill inside the constructor leaves.
 #pragma once

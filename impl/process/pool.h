@@ -93,7 +93,8 @@ class Pool {
     return call_async(function, Arguments<A...>(arguments), callbacks);
   }
   // Queues, locks and shared values are for the initializer, or for a variable that was there
-  // before the pool: as arguments they make the result an InheritanceError, as in Python.
+  // before the pool: as arguments they make the result an InheritanceError, as in Python
+  // (among the items of a map they do not compile).
   template <TaskFunction F, class... A>
   requires(InheritOnly<A> || ...) auto apply_async(F, A&&...) {
     return refuse<std::remove_cvref_t<std::invoke_result_t<F, A...>>, A...>({});

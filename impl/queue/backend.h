@@ -9,7 +9,8 @@
 //
 // Messages arrive whole, each exactly once, also empty ones; those of one producer in its order.
 // There is no end of stream: a receive waits although all producers are gone. Sends wait when the
-// queue is full. A process killed between messages disturbs nobody. What is left behind when the
+// queue is full. A process killed between messages disturbs nobody. Of these, traits.h says what a
+// trait may waive. What is left behind when the
 // last process ends, however it does, is removed when the next of its kind is made; the trait
 // `leftovers` says what, and what a kill inside the constructor leaves.
 //

@@ -225,9 +225,9 @@ def backends(listed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _killed(backend: Mapping[str, Any]) -> str:
-    """What the others notice of a kill in each state: certain of who survives it, else the worst that may be."""
+    """What the others notice of a kill in each state, as tests see it; who does not survive every one may do worse."""
     seen = " / ".join((backend.get("killed") or {}).values())
-    return seen if backend.get("survives_kill", True) or not seen else f"{seen}, at worst"
+    return seen if backend.get("survives_kill", True) or not seen else f"{seen}; worse at times"
 
 
 def _peers(backend: Mapping[str, Any]) -> str:
