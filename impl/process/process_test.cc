@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Process as semantics of Python's multiprocessing.Process. Every case forks.
+// Process as semantics of Python's multiprocessing.Process. Every case forks. Longer than most: one
+// case for each promise.
 #include "impl/process/process.h"
 
 #include <fcntl.h>
