@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <type_traits>
 #include <vector>
 
 #include "impl/pipe/backend.h"
@@ -72,6 +73,8 @@ void expect_every_trait() {
     ASSERT_NE(traits.available, nullptr);
     EXPECT_NE(traits.available(), "");  // a reason, or nothing
     EXPECT_TRUE(entry.make);
+    if (std::is_same_v<Entry, LockEntry>) continue;  // it says it of its holder
+    EXPECT_TRUE(traits.survives_kill || traits.killed.inside != AfterKill::nothing);
   }
 }
 

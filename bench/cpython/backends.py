@@ -42,7 +42,7 @@ class Backend:
     ordered = True
     passes_on = True
     survives_kill = True
-    killed: dict[str, str] = {}  # what the others notice, by what the process was doing
+    killed: dict[str, str] = {}  # what the others notice, by what the process was doing (traits.h)
     leftovers = "none"
     needs = "Linux"
     transports = True
@@ -169,7 +169,7 @@ class _Queue(Backend):
     producers = consumers = ANY_NUMBER
     waitable = "slices"
     survives_kill = False
-    killed = {"idle": "nothing", "sending": "hang", "receiving": "hang"}
+    killed = {"idle": "nothing", "sending": "hang", "receiving": "hang", "inside": "hang"}
     needs = "Linux, /dev/shm"
 
     def __init__(self, round_trip: bool, size: int, codec: str, capacity: int):
@@ -212,6 +212,7 @@ class CpythonQueue(_Queue):
     source = "multiprocessing.Queue: pipe(2), POSIX semaphores for slots, readers and writers"
     capacity = "items"  # what is in the pipe counts as well, the pipe stays as it is
     order = "first in, first out for each producer; no order between producers"
+    killed = {"idle": "nothing", "sending": "hang", "receiving": "time-out", "inside": "hang"}
     on_kill = (
         "a killed reader leaves its lock taken, a killed writer half a message: all others hang"
     )
@@ -253,7 +254,7 @@ class CpythonManagerQueue(_Queue):
     )
     capacity = "items"
     order = "first in, first out over all producers"
-    killed = {"idle": "nothing", "sending": "nothing", "receiving": "loss"}
+    killed = {"idle": "nothing", "sending": "nothing", "receiving": "loss", "inside": "loss"}
     on_kill = (
         "one killed in get takes a message with it, that of one killed in put still comes; a killed "
         "server: EOFError or OSError for all, at once"

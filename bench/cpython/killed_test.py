@@ -12,8 +12,8 @@ from registry import BACKENDS
 
 fork = multiprocessing.get_context("fork")
 LARGE = bytes(256 * 1024)  # more than a transport holds: killed inside such a message
-PATIENCE = 5.0
-MESSAGES = 20
+PATIENCE = 10.0
+MESSAGES = 8
 
 
 def killed(state, send, receive):
@@ -56,7 +56,7 @@ def of_pipe(backend, state):
         return "end of file"
     except OSError:
         return "error"
-    return "hang"
+    return "time-out"
 
 
 def of_queue(backend, state):
@@ -80,7 +80,7 @@ def of_queue(backend, state):
                     arrived += 1
         except (EOFError, OSError):
             theirs.send("error")
-        theirs.send({MESSAGES: "nothing", 0: "hang"}.get(arrived, "loss"))
+        theirs.send({MESSAGES: "nothing", 0: "time-out"}.get(arrived, "loss"))
 
     survivor = fork.Process(target=exchange, daemon=True)
     survivor.start()

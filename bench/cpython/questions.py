@@ -32,7 +32,7 @@ QUESTIONS = {
     "lock_handoff": (("shared lock",), "throughput"),
     "process_start": (("process start",), "throughput"),
     "pool_apply": (("process pool",), "throughput"),
-    "pool_map": (("process pool",), "throughput"),
+    "pool_map": (("process pool", "process task"), "throughput"),
     "pool_once": (("process pool", "process task"), "throughput"),
     "cpu_bound": (("process work",), "throughput"),
     "io_bound": (("process work",), "throughput"),

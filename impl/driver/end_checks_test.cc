@@ -59,11 +59,15 @@ void use(const Subject& subject) {
 
 void check_nothing_left(const Subject& subject) {
   const KernelObjects objects;
+  for (int again = 0; again < 3; ++again) use(subject);
+  objects.expect_nothing_new();
+}
+
+void check_endpoints_let_go(const Subject& subject) {
   use(subject);  // what a library opens once and for all stays
   const Belongings belongings = belongings_of_this_process();
   for (int again = 0; again < 3; ++again) use(subject);
-  if (subject.traits.lets_go) expect_belongings(belongings);
-  objects.expect_nothing_new();
+  expect_belongings(belongings);
 }
 
 void check_nothing_left_by_kill(const Subject& subject) {
@@ -110,7 +114,7 @@ Activity activity_of(pid_t pid) {
 }  // namespace
 
 void settle(const Peer& victim) {
-  const Deadline limit = Deadline::after(kPatience);
+  const Deadline limit = Deadline::after(2 * kPatience);
   const std::chrono::milliseconds before = activity_of(victim.pid()).cpu;
   for (std::int64_t calm_since = monotonic_ns(); !limit.passed();) {
     nap(kShort);
@@ -122,10 +126,14 @@ void settle(const Peer& victim) {
   fail("a victim does not settle");
 }
 
-void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be) {
+void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be,
+               Signal* sent) {
   about_to_be.raise();
   if (state == Victim::sending) {
-    for (std::uint64_t i = 0;; ++i) send_numbered(end, bytes, i, Calls::plain);
+    for (std::uint64_t i = 0;; ++i) {
+      send_numbered(end, bytes, i, Calls::plain);
+      if (sent != nullptr) sent->raise();
+    }
   }
   Buffer message;
   if (state == Victim::receiving) static_cast<void>(end.receive(message));
@@ -160,11 +168,38 @@ void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim
   }
 }
 
+void expect_others_held_up(const Traits& traits, const std::function<bool()>& comes_through) {
+  constexpr int kRounds = 400;
+  for (int round = 0; round < kRounds; ++round) {
+    Shared<std::atomic<bool>> through{false};
+    Peer observer(Peers::processes, [&] { *through = comes_through(); });
+    if (!observer.wait(Deadline::after(2 * kNoNews))) {
+      observer.kill();
+      expect(traits.killed.inside == AfterKill::hang, "a call goes on after its deadline");
+      return;
+    }
+    observer.finish();
+    if (!*through) return;
+  }
+  fail("a user was killed inside its calls " + std::to_string(kRounds) +
+       " times and held nobody up for ever, as its traits say that it does");
+}
+
 // ---- Excuses
 
 std::optional<std::string> needs_survival(const Traits& traits) {
   if (traits.survives_kill) return std::nullopt;
   return "it does not promise to survive a killed user";
+}
+
+std::optional<std::string> needs_hang(const Traits& traits) {
+  if (traits.killed.inside >= AfterKill::time_out) return std::nullopt;
+  return "a user killed inside a call holds nobody up for ever";
+}
+
+std::optional<std::string> needs_letting_go(const Traits& traits) {
+  if (traits.lets_go) return std::nullopt;
+  return "what an endpoint has opened is at times closed with its process only";
 }
 
 }  // namespace ipc

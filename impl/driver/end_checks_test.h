@@ -16,6 +16,7 @@ namespace ipc {
 
 void check_killed_sender(const Subject& subject);
 void check_nothing_left(const Subject& subject);
+void check_endpoints_let_go(const Subject& subject);
 void check_nothing_left_by_kill(const Subject& subject);
 
 // A victim is killed in each of the three states, and what the others notice is compared with the
@@ -24,14 +25,22 @@ enum class Victim { idle, sending, receiving };
 inline constexpr std::chrono::milliseconds kVictimSettles{300};  // asleep for so long, it is there
 inline constexpr std::chrono::milliseconds kNoNews{1000};        // so long a silence is a hang
 inline constexpr std::size_t kVictimBytes = 256 * 1024;          // of a message that it is sending
-// Tells when it is about to be in that state, and is in it for ever.
-void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be);
+// Tells when it is about to be in that state, and is in it for ever; `sent` counts its sends that
+// said ok.
+void be_victim(AnyEndpoint& end, Victim state, std::size_t bytes, Signal& about_to_be,
+               Signal* sent = nullptr);
 // Waits until the victim is in its state, however busy the machine is: none of its threads was
 // seen to run or to want to for kVictimSettles, or they ran for as long, for some wait by spinning.
 void settle(const Peer& victim);
 void expect_as_stated(const Traits& traits, const std::function<AfterKill(Victim)>& measure);
+// Calls it, each time in a process of its own, until it gives false or, of a backend that states a
+// hang, does not come to an end. `comes_through` kills a user at some instant of its calls, and
+// tells whether others go on. Fails when they always do.
+void expect_others_held_up(const Traits& traits, const std::function<bool()>& comes_through);
 
-// An excuse.
+// Excuses.
 std::optional<std::string> needs_survival(const Traits& traits);
+std::optional<std::string> needs_hang(const Traits& traits);
+std::optional<std::string> needs_letting_go(const Traits& traits);
 
 }  // namespace ipc

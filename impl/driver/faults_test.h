@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <ostream>
 #include <span>
 #include <string>
@@ -189,23 +190,25 @@ class AlwaysReady : public Sound {
   Status ready(Deadline) override { return Status::ok; }
 };
 
-// A buffer of one message, which dies with the process.
+// A buffer of two messages, which dies with the process.
 template <class Sound>
 class Buffers : public Sound {
  public:
   using Sound::Sound;
-  ~Buffers() override { write_out(); }
+  ~Buffers() override { write_out(0); }
 
  private:
   Status put(Bytes message, Deadline) override {
-    write_out();
-    this->held_.assign(message.begin(), message.end());
+    buffer_.emplace_back(message.begin(), message.end());
+    write_out(2);
     return Status::ok;
   }
-  void write_out() {
-    if (this->held_.empty()) return;
-    static_cast<void>(Sound::put(std::exchange(this->held_, {}), Deadline::never()));
+  void write_out(std::size_t but) {
+    for (; buffer_.size() > but; buffer_.pop_front()) {
+      static_cast<void>(Sound::put(buffer_.front(), Deadline::never()));
+    }
   }
+  std::deque<std::vector<std::byte>> buffer_;
 };
 
 template <class Sound>

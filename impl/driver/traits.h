@@ -31,13 +31,17 @@ enum class AfterKill {
   nothing,      // all that is sent after it arrives
   end_of_file,  // what it had sent arrives, then the end, as if it had closed its side
   error,        // an error, once or from then on
-  loss,         // they go on, but messages of others are lost
-  hang,         // they wait for ever
+  loss,         // messages whose send had said ok are lost: its own of a pipe, others' of a queue
+  time_out,     // a call with a deadline times out, for ever; one without waits for ever
+  hang,         // they wait for ever, whatever their deadline
 };
 struct Killed {
   AfterKill idle = AfterKill::nothing;       // between two calls
   AfterKill sending = AfterKill::nothing;    // waiting in a send, with as much sent as fits
   AfterKill receiving = AfterKill::nothing;  // waiting in a receive
+  // At the worst instant of a call, where that is worse than these; always where survives_kill is
+  // false.
+  AfterKill inside = AfterKill::nothing;
 };
 
 inline constexpr int kMany = 1 << 20;  // as many producers or consumers as one likes
@@ -56,9 +60,10 @@ struct Traits {
   Waitable waitable = Waitable::descriptor;
   // queue: those of one producer stay in their order whatever the scheduler does with its users.
   bool ordered = true;
-  bool passes_on = true;           // pipe: a process can go on with a side that another has used
-  bool survives_kill = true;       // a process killed between messages disturbs nobody else
-  Killed killed = {};              // what a test sees; at most that where survives_kill is false
+  bool passes_on = true;      // pipe: a process can go on with a side that another has used
+  bool survives_kill = true;  // a process killed between messages disturbs nobody else
+  // What a test sees; of the first three at most that where survives_kill is false.
+  Killed killed = {};
   std::string on_kill;             // the same in words, and what is too rare to be tested
   std::string leftovers = "none";  // kernel objects that outlive a crash
   // What an endpoint has opened is closed with it; otherwise, at times, with its process only.
@@ -101,6 +106,8 @@ constexpr std::string_view to_string(AfterKill outcome) {
       return "error";
     case AfterKill::loss:
       return "loss";
+    case AfterKill::time_out:
+      return "time-out";
     case AfterKill::hang:
       return "hang";
   }

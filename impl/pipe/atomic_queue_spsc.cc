@@ -18,6 +18,7 @@ Traits traits() {
   Traits traits = slot_pipe_traits("atomic_queue::AtomicQueue2 of slots in shared memory, SPSC",
                                    "atomic_queue of M. Egorushkin", "libatomic-queue");
   traits.survives_kill = false;
+  traits.killed.inside = AfterKill::hang;
   traits.on_kill += "; hang if killed between claiming a slot and copying";
   return traits;
 }

@@ -21,7 +21,8 @@ const RegisterPipe<MqPipe<BoostMq>> registered(
                  .unsized_message = BoostMq::kUnknownMessage,
                  .waitable = Waitable::slices,
                  .survives_kill = false,
-                 .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
+                 .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file,
+                            AfterKill::hang},
                  .on_kill = "end of file after the messages already sent, unless killed in the "
                             "moment that it holds the lock: then the other side hangs",
                  .leftovers = "its name, if it is killed while it is being made",

@@ -262,17 +262,24 @@ void check_killed_receiver(const PipeEntry& entry, Peers peers) {
   expect_end_of_file(link.here());
 }
 
-// Whatever it is doing when it is killed: the messages that came are whole and in order, and then
-// it ends.
+// Whatever it is doing when it is killed: the messages that came are whole and in order, all whose
+// send said ok unless a loss is stated, which is then seen, and then it ends.
 void check_killed_at_any_time(const PipeEntry& entry, Peers peers) {
+  const bool may_lose = entry.traits.killed.inside == AfterKill::loss;
+  std::uint64_t lost = 0;
   std::mt19937 random(std::random_device{}());
   for (int round = 0; round < 25; ++round) {
     const std::size_t size =
         std::min<std::size_t>(entry.traits.max_message, round % 2 == 0 ? 64 : 100'000);
+    Signal sent;
     Linked link(subject_of(entry, peers), {.message_bytes = size}, Role::receiver,
-                [size](End other) {
-                  for (std::uint64_t i = 0;; ++i) send_numbered(*other, size, i, Calls::plain);
+                [size, &sent](End other) {
+                  for (std::uint64_t i = 0;; ++i) {
+                    send_numbered(*other, size, i, Calls::plain);
+                    sent.raise();
+                  }
                 });
+    if (round % 2 == 0) sent.wait();  // in the others it may not even have begun
     const Deadline until = Deadline::after(std::chrono::microseconds(random() % 3000));
     const bool reading = round % 3 != 0;
     std::uint64_t next = 0;
@@ -286,19 +293,24 @@ void check_killed_at_any_time(const PipeEntry& entry, Peers peers) {
     }
     expect(status == Status::closed || status == Status::corrupt,
            "receive from a killed sender: ", to_string(status));
+    lost += sent.raised() - std::min<std::uint64_t>(next, sent.raised());
+    expect(lost == 0 || may_lose, "of the messages of a killed sender ", lost, " are lost");
     expect_nobody_receives(link.here());
   }
+  expect(lost != 0 || !may_lose, "no message of a killed sender is lost, as its traits say");
 }
 
-// What is left at the other side: messages whole and in order, then something.
+// What is left at the other side: messages whole and in order, all whose send said ok or not, then
+// something.
 void check_killed_as_stated(const PipeEntry& entry, Peers peers) {
   expect_as_stated(entry.traits, [&](Victim state) {
     const std::size_t size = state == Victim::sending
                                  ? std::min<std::size_t>(entry.traits.max_message, kVictimBytes)
                                  : 64;
     Signal about_to_be;
+    Signal sent;
     Linked link(subject_of(entry, peers), {.message_bytes = size}, Role::receiver,
-                [&](End other) { be_victim(*other, state, size, about_to_be); });
+                [&](End other) { be_victim(*other, state, size, about_to_be, &sent); });
     about_to_be.wait();
     settle(link.peer());
     link.peer().kill();
@@ -309,10 +321,47 @@ void check_killed_as_stated(const PipeEntry& entry, Peers peers) {
       status = link.here().receive_until(message, Deadline::after(kNoNews));
       if (status == Status::ok) expect_numbered(message, size, next++);
     } while (status == Status::ok);
-    if (status == Status::timed_out) return AfterKill::hang;
+    if (status == Status::timed_out) return AfterKill::time_out;
+    if (next < sent.raised()) return AfterKill::loss;
     if (status != Status::closed) return AfterKill::error;
     expect_nobody_receives(link.here());
     return AfterKill::end_of_file;
+  });
+}
+
+// The victim sends all the time, or receives all the time.
+void check_killed_inside_a_call(const PipeEntry& entry, Peers peers) {
+  const std::size_t size = std::min<std::size_t>(entry.traits.max_message, 4096);
+  expect_others_held_up(entry.traits, [&entry, peers, size] {
+    std::mt19937 random(std::random_device{}());
+    const bool sends = random() % 2 == 0;
+    Signal begun;
+    Linked link(
+        subject_of(entry, peers), {.message_bytes = size}, sends ? Role::receiver : Role::sender,
+        [&begun, sends, size](End other) {
+          Buffer message;
+          fill(message, size, 0);
+          begun.raise();
+          for (;;) {
+            static_cast<void>(sends ? other->send(message.bytes()) : other->receive(message));
+          }
+        });
+    Buffer message;
+    fill(message, size, 0);
+    const auto use = [&] {
+      const Deadline deadline = Deadline::after(kNoNews);
+      return sends ? link.here().receive_until(message, deadline)
+                   : link.here().send_until(message.bytes(), deadline);
+    };
+    begun.wait();
+    const Deadline moment = Deadline::after(std::chrono::microseconds(random() % 3000));
+    while (!moment.passed()) static_cast<void>(use());
+    link.peer().kill();
+    Status status;
+    do {
+      status = use();
+    } while (status == Status::ok);
+    return status != Status::timed_out;
   });
 }
 
@@ -350,7 +399,9 @@ const std::vector<Check<PipeEntry>>& pipe_checks() {
       {"KilledReceiverIsGone", check_killed_receiver, needs_survival, false},
       {"KillAtAnyTimeHangsNobody", check_killed_at_any_time, needs_survival, false},
       {"KillIsNoticedAsTheTraitsSay", check_killed_as_stated, nullptr, false},
+      {"KillInsideACallHoldsOthersUp", check_killed_inside_a_call, needs_hang, false},
       {"NothingIsLeftBehind", on_pipe<check_nothing_left>},
+      {"EndpointsLetGoOfWhatTheyOpened", on_pipe<check_endpoints_let_go>, needs_letting_go},
       {"NothingIsLeftBehindByAKill", on_pipe<check_nothing_left_by_kill>, nullptr, false},
   };
   return checks;

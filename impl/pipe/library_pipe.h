@@ -313,7 +313,8 @@ Traits library_pipe_traits(const std::string& summary, const std::string& source
           .capacity = CapacityUnit::items,
           .waitable = Waitable::slices,
           .passes_on = false,
-          .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
+          .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file,
+                     AfterKill::loss},
           .on_kill =
               "end of file 0.2 s after the last message that came; what the killed one's "
               "library had not written is lost",

@@ -24,7 +24,13 @@
 #include "impl/pipe/pipe.h"
 #include "impl/process/typed_api_test.h"
 #include "impl/queue/queue.h"
+#include "impl/shared/array.h"
 #include "impl/shared/value.h"
+#include "impl/sync/barrier.h"
+#include "impl/sync/condition.h"
+#include "impl/sync/event.h"
+#include "impl/sync/lock.h"
+#include "impl/sync/semaphore.h"
 
 namespace ipc {
 namespace {
@@ -177,6 +183,39 @@ TEST(PoolOfProcesses, RefusesArgumentsThatOnlyAForkPassesOn) {
   pool.apply_async(put, std::tie(queue, four), {.error_callback = tell}).wait();
   EXPECT_EQ(error, kWords);
   EXPECT_EQ(pool.apply(square, 3), 9);
+}
+
+// What passing it to a task says, which fails before a worker sees it.
+template <class One>
+std::string refusal_of(Pool& pool, One& one) {
+  try {
+    pool.apply([](One&) {}, one);
+  } catch (const InheritanceError& caught) {
+    return caught.what();
+  }
+  return "";
+}
+
+TEST(PoolOfProcesses, RefusesEachClassThatOnlyAForkPassesOnByItsName) {
+  Pool pool(1);
+  const auto expect_refused = [&pool](const std::string& name, auto&& one) {
+    EXPECT_EQ(refusal_of(pool, one),
+              name + " objects should only be shared between processes through inheritance");
+  };
+  expect_refused("Queue", Queue<int>(1));
+  expect_refused("JoinableQueue", JoinableQueue<int>(1));
+  expect_refused("SimpleQueue", SimpleQueue<int>());
+  expect_refused("Value", Value<int>(1));
+  expect_refused("RawValue", RawValue<int>(1));
+  expect_refused("Array", Array<int>(1));
+  expect_refused("RawArray", RawArray<int>(1));
+  expect_refused("Lock", Lock());
+  expect_refused("RLock", RLock());
+  expect_refused("Semaphore", Semaphore(1));
+  expect_refused("BoundedSemaphore", BoundedSemaphore(1));
+  expect_refused("Condition", Condition());
+  expect_refused("Event", Event());
+  expect_refused("Barrier", Barrier(1));
 }
 
 TEST(PoolOfProcesses, CanUseWhatWasThereBefore) {

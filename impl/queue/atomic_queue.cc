@@ -77,6 +77,7 @@ const RegisterQueue<AtomicQueue> registered(
                      .waitable = Waitable::slices,
                      .ordered = false,
                      .survives_kill = false,
+                     .killed = {.inside = AfterKill::hang},
                      .on_kill = "nothing; hang if killed between claiming a slot and copying",
                      .needs = "libatomic-queue"});
 

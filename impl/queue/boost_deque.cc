@@ -152,7 +152,9 @@ const RegisterQueue<BoostDeque> registered(
      .order = "first in, first out over all producers",
      .waitable = Waitable::slices,
      .survives_kill = false,
-     .killed = {.sending = AfterKill::hang, .receiving = AfterKill::hang},
+     .killed = {.sending = AfterKill::hang,
+                .receiving = AfterKill::hang,
+                .inside = AfterKill::hang},
      .on_kill = "nothing between calls; killed while it waits: others may hang once more of them "
                 "wait; killed while it holds the lock: all hang",
      .needs = "Boost.Interprocess"});

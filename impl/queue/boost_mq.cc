@@ -23,7 +23,9 @@ const RegisterQueue<MqQueue<BoostMq>> registered(
                  .order = "first in, first out over all producers",
                  .waitable = Waitable::slices,
                  .survives_kill = false,
-                 .killed = {.sending = AfterKill::hang, .receiving = AfterKill::hang},
+                 .killed = {.sending = AfterKill::hang,
+                            .receiving = AfterKill::hang,
+                            .inside = AfterKill::hang},
                  .on_kill = "nothing between calls; killed while it waits: others may hang once "
                             "more of them wait; killed while it holds the lock: all hang",
                  .leftovers = "its name, if it is killed while it is being made",

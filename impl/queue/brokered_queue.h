@@ -284,7 +284,7 @@ Traits brokered_queue_traits(const std::string& summary, const std::string& sour
           .order = "first in, first out of each producer",
           .waitable = Waitable::slices,
           .survives_kill = false,
-          .killed = {AfterKill::nothing, AfterKill::loss, AfterKill::nothing},
+          .killed = {.sending = AfterKill::loss, .inside = AfterKill::loss},
           .on_kill =
               "nothing while it waits or between calls; what the killed one's library had "
               "not written, and a message on its way to it, are lost and their slots stay "

@@ -473,7 +473,36 @@ void check_killed_as_stated(const QueueEntry& entry, Peers peers) {
     if (status != Status::ok && status != Status::timed_out) return AfterKill::error;
     if (others) return AfterKill::loss;
     if (arrived == kMessages) return AfterKill::nothing;
-    return arrived == 0 ? AfterKill::hang : AfterKill::loss;
+    return arrived == 0 ? AfterKill::time_out : AfterKill::loss;
+  });
+}
+
+void check_killed_inside_a_call(const QueueEntry& entry, Peers peers) {
+  constexpr int kMessages = 20;  // more than fit
+  const std::size_t size = std::min<std::size_t>(entry.traits.max_message, 2048);
+  expect_others_held_up(entry.traits, [&entry, peers, size] {
+    std::mt19937 random(std::random_device{}());
+    const auto queue = make(entry, {.max_items = 8, .message_bytes = size});
+    Buffer message;
+    fill(message, size, 0);
+    Signal begun;
+    Peer victim = user_of(*queue, peers, [&](AnyEndpoint& end) {
+      begun.raise();
+      for (;;) {
+        static_cast<void>(end.send(message.bytes()));
+        static_cast<void>(end.receive(message));
+      }
+    });
+    begun.wait();
+    nap(std::chrono::microseconds(random() % 3000));
+    victim.kill();
+    const End end = queue->open();
+    Status status = Status::ok;
+    for (int i = 0; i < kMessages && status == Status::ok; ++i) {
+      status = end->send_until(message.bytes(), Deadline::after(kNoNews));
+      if (status == Status::ok) status = end->receive_until(message, Deadline::after(kNoNews));
+    }
+    return status != Status::timed_out;
   });
 }
 
@@ -511,7 +540,9 @@ const std::vector<Check<QueueEntry>>& queue_checks() {
       {"KilledWhileSendingDelaysNobody", check_killed_while_sending, needs_survivors<2, 1>, false},
       {"KillAtAnyTimeHangsNobody", check_killed_at_any_time, needs_survivors<2, 2>, false},
       {"KillIsNoticedAsTheTraitsSay", check_killed_as_stated, needs<2, 2>, false},
+      {"KillInsideACallHoldsOthersUp", check_killed_inside_a_call, needs_hang, false},
       {"NothingIsLeftBehind", on_queue<check_nothing_left>},
+      {"EndpointsLetGoOfWhatTheyOpened", on_queue<check_endpoints_let_go>, needs_letting_go},
       {"NothingIsLeftBehindByAKill", on_queue<check_nothing_left_by_kill>, nullptr, false},
   };
   return checks;

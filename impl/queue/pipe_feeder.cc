@@ -23,7 +23,7 @@ const RegisterQueue<PipeFeeder> registered(
      .producers = kMany,
      .consumers = kMany,
      .order = "first in, first out of each producer",
-     .killed = {.sending = AfterKill::hang},
+     .killed = {.sending = AfterKill::time_out},
      .on_kill =
          "as pipe_locked; what the killed process had buffered is lost, its slots stay taken"});
 

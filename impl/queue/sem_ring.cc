@@ -114,6 +114,7 @@ const RegisterQueue<SemRing> registered(
                  .order = "first in, first out over all producers",
                  .waitable = Waitable::slices,
                  .survives_kill = false,
+                 .killed = {.inside = AfterKill::hang},
                  .on_kill = "nothing while waiting or between calls; killed while it holds the "
                             "lock or a slot: the others hang, now or when the ring is full"});
 

@@ -23,7 +23,7 @@ const RegisterQueue<Feeder<RobustRing>> registered(
      .consumers = kMany,
      .order = "first in, first out of each producer",
      .waitable = Waitable::slices,
-     .killed = {.sending = AfterKill::hang},
+     .killed = {.sending = AfterKill::time_out},
      .on_kill =
          "as shm_robust; what the killed process had buffered is lost, its slots stay taken"});
 

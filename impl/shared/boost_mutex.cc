@@ -32,7 +32,7 @@ const RegisterLock<BoostMutex> registered(
                     .source = "Boost.Interprocess, Synchronization mechanisms",
                     .max_message = kAnySize,
                     .survives_kill = false,
-                    .killed = {.sending = AfterKill::hang},
+                    .killed = {.sending = AfterKill::time_out},
                     .on_kill = "killed while it holds it: the others wait for ever, or time out",
                     .needs = "Boost.Interprocess"});
 

@@ -284,7 +284,7 @@ AfterKill after_kill(const SharedPair& pair, Peers peers, bool holding) {
   const bool again =
       lock.acquire(Deadline::after(taken->load() ? kPatience : kShort)) == Status::ok;
   if (again) lock.release();
-  return again ? AfterKill::nothing : AfterKill::hang;
+  return again ? AfterKill::nothing : AfterKill::time_out;
 }
 
 void check_stated_kills(const SharedPair& pair, Peers peers) {

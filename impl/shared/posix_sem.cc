@@ -21,7 +21,7 @@ const RegisterLock<PosixSem> registered(
                   .source = "sem_overview(7); CPython, multiprocessing/synchronize.py",
                   .max_message = kAnySize,
                   .survives_kill = false,
-                  .killed = {.sending = AfterKill::hang},
+                  .killed = {.sending = AfterKill::time_out},
                   .on_kill = "killed while it holds it: the others wait for ever, or time out"});
 
 }  // namespace

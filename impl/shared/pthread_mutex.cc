@@ -13,7 +13,7 @@ const RegisterLock<MutexLock<StalledMutex>> registered(
      .source = "pthread_mutexattr_setpshared(3)",
      .max_message = kAnySize,
      .survives_kill = false,
-     .killed = {.sending = AfterKill::hang},
+     .killed = {.sending = AfterKill::time_out},
      .on_kill = "killed while it holds it: the others wait for ever, or time out"});
 
 }  // namespace

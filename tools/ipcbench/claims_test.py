@@ -284,7 +284,7 @@ def test_what_waiting_costs_is_told_as_a_time(tmp_path):
     assert "| 2.00 ms | `shm_ring_spin` | 2.00 s |" in tmp_path_file(tmp_path).read_text()
 
 
-def test_work_is_judged_at_every_number_of_workers(tmp_path):
+def test_work_of_the_cpu_is_judged_by_several_workers_and_waiting_by_any(tmp_path):
     work = "{}_bound/{}/processes:{}/placement:free".format
     values = {work("cpu", "processes", n): around(1e4 * n) for n in (1, 2, 4)}
     values |= {work("cpu", "threads", n): around(1e4, seed=n, sigma=0.002) for n in (1, 2, 4)}
@@ -294,10 +294,9 @@ def test_work_is_judged_at_every_number_of_workers(tmp_path):
     for sides in (("processes", 1), ("processes", 2), ("processes", 4)):
         values[work("cpu", *sides)] = around(1e4 * sides[1], sigma=0.002)
     cpu, waiting = judge(tmp_path, values)
-    assert [(cell.keys["processes"], cell.verdict) for cell in cpu.cells] == [
-        (1, "fails"),
-        (2, "holds"),
-        (4, "holds"),
+    assert [(cell.keys["metric"], cell.verdict) for cell in cpu.cells] == [
+        ("work of the CPU by 2", "holds"),
+        ("work of the CPU by 4", "holds"),
     ]
     assert (cpu.claim.id, cpu.depends_on) == ("C22", ["processes"])
     assert (waiting.claim.id, waiting.outcome, len(waiting.cells)) == ("C22b", "holds", 2)

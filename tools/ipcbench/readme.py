@@ -225,9 +225,11 @@ def backends(listed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _killed(backend: Mapping[str, Any]) -> str:
-    """What the others notice of a kill in each state, as tests see it; who does not survive every one may do worse."""
-    seen = " / ".join((backend.get("killed") or {}).values())
-    return seen if backend.get("survives_kill", True) or not seen else f"{seen}; worse at times"
+    """What the others notice of a kill in each state, and of one at the worst instant where that is worse."""
+    outcomes = dict(backend.get("killed") or {})
+    worst = outcomes.pop("inside", "nothing")
+    seen = " / ".join(outcomes.values())
+    return seen if worst == "nothing" else f"{seen}; at worst {worst}"
 
 
 def _peers(backend: Mapping[str, Any]) -> str:
