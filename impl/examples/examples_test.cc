@@ -53,7 +53,8 @@ auto place_of(const std::string& line, const Lines& lines) {
 }
 
 TEST(ExampleProcesses, TalkThroughAPipe) {
-  EXPECT_THAT(lines_of("pipe_between_children"), UnorderedElementsAre("amy", "producer ends"));
+  EXPECT_THAT(lines_of("pipe_between_children"),
+              UnorderedElementsAre("amy", "joined again 1", "producer ends"));
   EXPECT_THAT(lines_of("pipe_once"), ElementsAre("a"));
   EXPECT_THAT(lines_of("pipe_in_one_process"),
               ElementsAre("nothing at con2", "to con1", "nothing at con1", "to con2"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A pipe between two children of a third process. A join can be repeated, and a child that is never
-// joined is waited for at the end of the program.
+// joined is waited for at the end of its scope.
 #include <chrono>
 #include <thread>
 
@@ -19,5 +19,5 @@ int main() {
   producer.start();
   consumer.start();
   consumer.join();
-  consumer.join();
+  say("joined again", consumer.join(0));
 }

@@ -36,7 +36,10 @@ void run(const Variant& variant) {
 void show(const Variant& variant) {
   ipc::Process program([&variant] { run(variant); });
   program.start();
-  if (program.join(2.0)) return;
+  if (program.join(2.0)) {
+    if (program.exitcode() != 0) say(variant.what, "exit code", program.exitcode().value());
+    return;
+  }
   say(variant.what, "waits for ever");
   program.kill();  // and its child with it
 }

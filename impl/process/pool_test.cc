@@ -524,14 +524,25 @@ TEST(PoolOfProcesses, HasWorkersThatAreDaemonsWithNames) {
   EXPECT_THAT(active_children(), testing::IsEmpty());
 }
 
-TEST(PoolOfProcesses, LeavesNoProcess) {
+TEST(PoolOfProcesses, LeavesNoProcessAndNothingDone) {
+  static std::atomic<int>* done;
+  const Shared<std::atomic<int>> counter(0);
+  done = &*counter;
   pid_t worker;
   {
     Pool pool(1);
     worker = pool.apply(pid);
-    pool.apply_async(slow, 100'000);
+    for (int i = 0; i < 5; ++i) {
+      pool.apply_async(
+          [](int ms) {
+            slow(ms);
+            ++*done;
+          },
+          5'000);
+    }
   }
   EXPECT_EQ(kill(worker, 0), -1);
+  EXPECT_EQ(*counter, 0);
 }
 
 TEST(PoolOfProcesses, LosesItsWorkersWhenItsProcessIsKilled) {

@@ -12,12 +12,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "impl/driver/errors.h"
 #include "impl/os/affinity.h"
+#include "impl/os/child.h"
 #include "impl/os/mapping.h"
 #include "impl/os/stream.h"
 #include "impl/pipe/pipe.h"
@@ -57,6 +59,16 @@ TEST(Processes, HaveNoPidNoExitcodeAndNoLifeBeforeStart) {
   child.start();
   EXPECT_TRUE(child.pid().has_value());
   EXPECT_EQ(end_of(child), 0);
+}
+
+TEST(Processes, AreDoneAfterAJoin) {
+  const Shared<std::atomic<int>> done(0);
+  Running child([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    *done = 1;
+  });
+  EXPECT_TRUE(child->join());
+  EXPECT_EQ(*done, 1);
 }
 
 TEST(Processes, AreJoinedAsOftenAsOneLikes) {
@@ -371,6 +383,41 @@ TEST(Processes, WaitForTheirChildrenAtTheirEndButTerminateDaemons) {
   EXPECT_EQ(end_of(child), 0);
   EXPECT_EQ(*done, 1);
   EXPECT_EQ(::kill(daemon, 0), -1) << "the daemon lives";
+}
+
+// The same of a program that is no Process itself, by exit() or the return from main.
+TEST(Processes, AreWaitedForWhenTheProgramExits) {
+  const Shared<std::atomic<int>> done(0);
+  auto [here, there] = Pipe(false);
+  Child program = fork_child([&, &out = there]() -> int {
+    auto* const daemon = new Process{run_for_ever, "daemon", true};
+    daemon->start();
+    out.send(daemon->pid().value());
+    auto* const slow = new Process{[&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      *done = 1;
+    }};
+    slow->start();
+    std::exit(0);
+  });
+  const auto daemon = here.recv<pid_t>();
+  EXPECT_EQ(program.wait(deadline_of(kHang)), 0);
+  EXPECT_EQ(*done, 1);
+  EXPECT_EQ(::kill(daemon, 0), -1) << "the daemon lives";
+}
+
+// Not so in Python: there it lives on.
+TEST(Processes, EndWithTheThreadThatHasStartedThem) {
+  auto [here, there] = Pipe(false);
+  Process child{[&out = there] {
+    out.send("there");
+    run_for_ever();
+  }};
+  std::thread([&child, &in = here] {
+    child.start();
+    in.recv();
+  }).join();
+  EXPECT_EQ(end_of(child), -SIGKILL);
 }
 
 TEST(Processes, ThatAreDaemonsAreTerminatedByTheirDestructor) {

@@ -41,6 +41,7 @@ class Point:
     low: float | None
     high: float | None
     x_floor: float | None
+    series: str = ""
 
     @property
     def kind(self) -> str:
@@ -76,12 +77,18 @@ class Data:
     conditions: str
     size: int  # of the figures at one size, bytes
     histograms: list[dict[str, Any]]
-    short_streams: str  # what is wrong with the messages per second of this run, or nothing
+    short_streams: Mapping[str, tuple[int, int]]  # as short_streams()
 
     def caption(self, note: str, points: Iterable[Point]) -> str:
         """What stands below a figure of these points."""
-        streams = any(p.metric == "throughput" for p in points)
-        return f"{note}{self.short_streams if streams else ''}\n{self.conditions}"
+        counts = [self.short_streams.get(p.series, (0, 0)) for p in points]
+        short, runs = (sum(column) for column in zip((0, 0), *counts))
+        share = 100 * short / max(runs, 1)
+        caution = (
+            f" CAUTION: in {share:.0f} % of the process runs shown, of {sum(s > 0 for s, _ in counts)} of {len(counts)} "
+            "series, a batch fits into the transport as a whole: too many messages per second."
+        )
+        return f"{note}{caution if share >= 1 else ''}\n{self.conditions}"
 
     def at(self) -> str:
         return style.short(self.size, style.SIZE)
@@ -102,6 +109,7 @@ def point(row: Mapping[str, Any]) -> Point | None:
         row["bytes"],
         (row["producers"] or 1, row["consumers"] or 1),
         *(row.get(k) for k in ("median", "low", "high", "x_floor")),
+        row.get("series", ""),
     )
 
 
@@ -196,24 +204,23 @@ def conditions(
     return text + "."
 
 
-def short_streams(runs: Sequence[Mapping[str, Any]]) -> str:
-    """A sentence where batches that the transport holds as a whole were measured: written, then read, they are no stream."""
-    streams = [
-        row for row in runs if row["status"] == "ok" and row["question"].endswith("_throughput")
-    ]
-    short = [
-        row
-        for row in streams
-        if row["bytes"]
-        and row["messages"]
-        and row["capacity_bytes"]
-        and row["messages"] * row["bytes"] <= row["capacity_bytes"]
-        and row["messages"] * row["real_time_ns"] < SHORT_NS
-    ]
-    share = 100 * len(short) / max(len(streams), 1)
-    if share < 1:
-        return ""
-    return f" CAUTION: in {share:.0f} % of the process runs a batch fits into the transport as a whole: too many messages per second."
+def short_streams(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Of each series of messages per second, how many of its process runs had batches that the transport holds as a
+    whole (written, then read, they are no stream), and how many it has."""
+    counts: dict[str, tuple[int, int]] = {}
+    for row in runs:
+        if row["status"] != "ok" or not row["question"].endswith("_throughput"):
+            continue
+        fits = (
+            row["bytes"]
+            and row["messages"]
+            and row["capacity_bytes"]
+            and row["messages"] * row["bytes"] <= row["capacity_bytes"]
+            and row["messages"] * row["real_time_ns"] < SHORT_NS
+        )
+        short, all_runs = counts.get(row["series"], (0, 0))
+        counts[row["series"]] = (short + bool(fits), all_runs + 1)
+    return counts
 
 
 def read(run: RunDir, size: int | None = None) -> Data:

@@ -29,7 +29,17 @@ Backend = tuple[str, str]  # (family, name): `null` exists in several families
 # and the wine of Paul Tol's "muted" one and others in between; markers differ. Pipes are cold, queues warm: the
 # families part at a glance.
 COLD = ("#0072B2", "#56B4E9", "#009E73", "#332288", "#44AA99", "#7A8FC9", "#0B4F3A", "#88CCEE")
-WARM = ("#D55E00", "#E69F00", "#CC79A7", "#882255", "#8C5A2B", "#C0392B", "#F2A48C", "#4A2511")
+WARM = (
+    "#D55E00",
+    "#E69F00",
+    "#CC79A7",
+    "#882255",
+    "#8C5A2B",
+    "#C0392B",
+    "#F2A48C",
+    "#4A2511",
+    "#808000",
+)
 PALETTE = {"pipe": COLD, "queue": WARM}
 Marker = str | tuple[int, int, int]  # matplotlib's: a name, or a star of (points, 1, angle)
 MARKERS: tuple[Marker, ...] = (
@@ -373,10 +383,17 @@ def placement_line(placement: str) -> dict[str, object]:
     }
 
 
-def floor_line(index: int) -> dict[str, object]:
-    """The line of the index-th floor of a figure."""
-    dash = ((0, (6, 3)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))[index % 3]
-    return {"color": GREY, "linestyle": dash, "linewidth": 1.2}
+WAKE_UP, CACHE_LINE = "futex wake-up, both ways", "cache line, both ways"
+ONE_COPY, COPY_ACROSS = "one copy", "one copy from another CPU"
+DASHES = {
+    **dict.fromkeys((WAKE_UP, ONE_COPY), (0, (6, 3))),
+    **dict.fromkeys((CACHE_LINE, COPY_ACROSS), (0, (1, 1.5))),
+}
+
+
+def floor_line(name: str) -> dict[str, object]:
+    """The line of a floor, the same in all figures."""
+    return {"color": GREY, "linestyle": DASHES[name], "linewidth": 1.2}
 
 
 def absent(ax: Axes) -> None:

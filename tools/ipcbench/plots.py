@@ -36,6 +36,7 @@ from .rundir import RunDir, RunDirError
 from .series import PLACEMENTS, parse
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
+FIRST = 1 / 0.9  # lines against percentiles begin at 10 %: nobody asks for the fastest of all
 ASIDE = 1.12  # factor between the marks of neighbouring lines of a figure against percentiles
 FAR = 4  # sizes nearer than this factor to each other are no curve
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
@@ -82,15 +83,34 @@ def grey_note(data: Data, points: Sequence[Point]) -> str:
     """What the grey lines are, where there are any."""
     if all(p.backend in data.shown for p in points):
         return ""
-    return f" Grey: all but the {MOST} of a family that are defaults, CPython's designs or best over all cells; the rankings and the figures of each name them all."
+    return f" Grey: all but the {MOST} of a family that are defaults, CPython's designs or best over all cells; summary.csv has them all by name."
+
+
+def skips(own: Sequence[float], all_x: Iterable[float]) -> bool:
+    """Whether a line through its own places goes over one where others were measured."""
+    return len(own) < sum(own[0] <= x <= own[-1] for x in set(all_x))
+
+
+def skip_note(points: Sequence[Point]) -> str:
+    """What dotted lines are, where there are any in a figure against size."""
+    for members in panels_of(points).values():
+        for backend in {p.backend for p in members}:
+            own = sorted(p.bytes for p in members if p.backend == backend)
+            if skips(own, (p.bytes for p in members)):
+                return " Dotted: not measured at the sizes between."
+    return ""
 
 
 def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
-    """A line with intervals for each backend that is shown, the control underneath; grey ones for the others."""
+    """A line with intervals for each backend that is shown, the control underneath; grey ones for the others. Dotted
+    where it goes over places at which others were measured."""
+    everywhere = [x(p) for p in points]
     for backend in sorted({p.backend for p in points}, key=lambda b: (b[1] != style.CONTROL, b)):
         members = sorted((p for p in points if p.backend == backend), key=x)
+        dots = {"linestyle": ":"} if skips([x(p) for p in members], everywhere) else {}
         if backend not in data.shown:
-            ax.plot([x(p) for p in members], [p.median for p in members], **style.rest_line())
+            rest = style.rest_line() | dots
+            ax.plot([x(p) for p in members], [p.median for p in members], **rest)
             continue
         ax.errorbar(
             [x(p) for p in members],
@@ -98,7 +118,7 @@ def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point
             yerr=whiskers(members),
             elinewidth=1.0,
             capsize=2.0,
-            **data.looks[backend].line(),
+            **data.looks[backend].line() | dots,
         )
 
 
@@ -145,12 +165,13 @@ def by_size(
     outside = {
         (p.backend, p.kind)
         for p in points
-        if p.control and not scales[p.kind][0] < p.median < scales[p.kind][1]
+        if p.control and not scales[p.kind][0] < p.ends[0] <= p.ends[1] < scales[p.kind][1]
     }
     points = [p for p in points if (p.backend, p.kind) not in outside]
     names = sorted({name for drawn in floors.values() for name in drawn})
-    looks = {name: style.floor_line(i) for i, name in enumerate(names)}
-    note = style.POINTS + " null and floors off the scale are not drawn." + grey_note(data, points)
+    looks = {name: style.floor_line(name) for name in names}
+    note = style.POINTS + " null and floors off the scale are not drawn."
+    note += skip_note(points) + grey_note(data, points)
     sheet, panels = sheet_of(title, data, note, points, list(looks.items()))
     for ax, key, members in panels:
         style.size_axis(ax, sizes)
@@ -164,17 +185,17 @@ def by_size(
 
 def wake_floor(data: Data, placement: str, sizes: Sequence[int]) -> dict[str, list[float]]:
     """ns of a bare futex wake-up each way and, between CPUs, of a bare cache line each way."""
-    names = {"futex wake-up, both ways": f"floor/futex_rtt/placement:{placement}"}
+    names = {style.WAKE_UP: f"floor/futex_rtt/placement:{placement}"}
     if placement != "same":
-        names["cache line, both ways"] = "floor/cacheline_rtt/placement:cross"
+        names[style.CACHE_LINE] = "floor/cacheline_rtt/placement:cross"
     return {k: [data.floors[v]] * len(sizes) for k, v in names.items() if v in data.floors}
 
 
 def copy_floor(data: Data, placement: str, sizes: Sequence[int]) -> dict[str, list[float]]:
     """Bytes per second of one copy, of bytes that another CPU wrote unless all share one CPU."""
-    name, floor = ("one copy", "memcpy")
+    name, floor = (style.ONE_COPY, "memcpy")
     if placement != "same":
-        name, floor = ("one copy from another CPU", "copy_cross")
+        name, floor = (style.COPY_ACROSS, "copy_cross")
     ns = [data.floors.get(f"floor/{floor}/bytes:{n}") for n in sizes]
     return {name: [n * 1e9 / t for n, t in zip(sizes, ns) if t]} if all(ns) else {}
 
@@ -211,8 +232,9 @@ def ranking_of_throughput(data: Data) -> style.Sheet:
 
 
 RANKING = (
-    f"{style.POINTS} x floor: multiple of a bare wake-up, or cache line where peers spin (round trip), or copy (throughput). "
-    "Those called _spin never sleep. Blue: pipes; orange: queues; hollow: CPython's own."
+    f"{style.POINTS} x floor: multiple of a bare wake-up each way, or of a cache line where peers spin, at first or for ever (round "
+    "trip), or of a copy (throughput). It is a yardstick for those that wait alike, and no bound: some are below 1. "
+    "Blue: pipes; orange: queues; hollow: CPython's own."
 )
 
 
@@ -292,8 +314,8 @@ def percentiles(data: Data) -> style.Sheet:
     if not found:
         raise Nothing(f"needs histograms of {data.at()} round trips")
     note = (
-        "Lines: all process runs merged; bars: lowest to highest process run, at the percentile named below and, so that "
-        "they can be told apart, a little beside it. "
+        "Lines: all process runs merged; marks and bars: merged, and lowest to highest process run, of the percentile named below, "
+        "drawn a little beside it so that they can be told apart. "
         f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ at most {MOST} of a family: defaults, CPython's designs and the best."
     )
     title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
@@ -304,22 +326,22 @@ def percentiles(data: Data) -> style.Sheet:
     ticks = ticks[ticks <= right * 1.01]
     for ax, _, members in panels:
         ax.set_xscale("log")
-        ax.set_xlim(1.0, right * 1.1)
+        ax.set_xlim(FIRST, right * 1.1)
         ax.set_xticks(ticks, [f"{p:g} %" for p in PERCENTILES[: len(ticks)]])
         ax.set_xticks([], minor=True)
-        for p in members:
+        for i, p in enumerate(sorted(members, key=lambda p: p.backend)):
             end, shared = (max(2.0, n / BEYOND) for n in (sum(totals[p]), min(totals[p])))
-            # Each line has its marks, and their bars, a little aside of those of the others.
-            aside = ticks * ASIDE ** (members.index(p) - (len(members) - 1) / 2)
-            x = np.unique(np.append(np.geomspace(1.0, end, 150), aside[aside <= end]))
-            marks = [int(i) for i in np.flatnonzero(np.isin(x, aside))]
+            aside = ASIDE ** (i - (len(members) - 1) / 2)
             line = data.looks[p.backend].line()
-            ax.plot(x, quantiles(sum(found[p], []), 1.0 - 1.0 / x), markevery=marks, **line)
-            x = aside[aside <= shared]
+            merged = sum(found[p], [])
+            x = np.geomspace(FIRST, end, 150)
+            ax.plot(x, quantiles(merged, 1.0 - 1.0 / x), **line | {"marker": ""})
+            x = ticks[ticks <= end]
+            ax.plot(x * aside, quantiles(merged, 1.0 - 1.0 / x), **line | {"linestyle": ""})
+            x = ticks[ticks <= shared]
             runs = [quantiles(run, 1.0 - 1.0 / x) for run in found[p]]
-            ax.vlines(
-                x, np.min(runs, axis=0), np.max(runs, axis=0), color=line["color"], linewidth=1.0
-            )
+            ends = (np.min(runs, axis=0), np.max(runs, axis=0))
+            ax.vlines(x * aside, *ends, color=line["color"], linewidth=1.0)
     sheet.label("Percentile of the round trips (%)", "Round trip (time)", style.TIME)
     return sheet
 
@@ -331,6 +353,9 @@ def throughput_by_peers(data: Data) -> style.Sheet:
         for p in data.points
         if (p.backend[0], p.metric, p.bytes) == ("queue", "throughput", data.size) and not p.control
     ]
+    crowds = {(p.kind, p.peers) for p in points}
+    several = {kind for kind, _ in crowds if sum(k == kind for k, _ in crowds) > 1}
+    points = [p for p in points if p.kind in several]
     peers = sorted({p.peers for p in points}, key=lambda n: (sum(n), -n[0]))
     if len(peers) < 2:
         raise Nothing("needs queue throughput with two numbers of producers and consumers")

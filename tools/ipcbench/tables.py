@@ -179,7 +179,7 @@ def results(rows: Sequence[Row], wait_class: Mapping[str, str]) -> RenderableTyp
         asked = [row for row in rows if row["question"] == question]
         if question == FLOOR:
             parts += [
-                _title("floor: what this machine cannot beat, per operation"),
+                _title("floor: bare operations of this machine, to measure the others by"),
                 _floor_table(asked),
             ]
         else:
