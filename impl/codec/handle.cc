@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "impl/os/error.h"
@@ -15,6 +16,7 @@ struct Handle::Content {
   std::string type;
   std::vector<std::byte> detail;
   std::vector<UniqueFd> descriptors;
+  std::shared_ptr<const Hold> hold;
 };
 
 namespace {
@@ -29,11 +31,17 @@ bool is_type(std::string_view type) {
   });
 }
 
+std::map<std::string, detail::HoldOnArrival, std::less<>>& holds() {
+  static std::map<std::string, detail::HoldOnArrival, std::less<>> all;
+  return all;
+}
+
 }  // namespace
 
-Handle::Handle(std::string type, std::vector<std::byte> detail, std::vector<UniqueFd> descriptors)
+Handle::Handle(std::string type, std::vector<std::byte> detail, std::vector<UniqueFd> descriptors,
+               std::shared_ptr<const Hold> hold)
     : content_(std::make_shared<const Content>(
-          Content{std::move(type), std::move(detail), std::move(descriptors)})) {
+          Content{std::move(type), std::move(detail), std::move(descriptors), std::move(hold)})) {
   if (!is_type(content_->type)) {
     throw ValueError("the type of a handle is a name of at most 255 letters, digits, '.' and '_'");
   }
@@ -52,13 +60,29 @@ std::vector<UniqueFd> Handle::descriptors() const {
   return copies;
 }
 
+std::shared_ptr<const Handle::Hold> Handle::hold() const {
+  return content_ ? content_->hold : nullptr;
+}
+
 namespace detail {
+namespace {
+
+// Stands where there are no descriptors: none is fetched, from nobody. No ticket begins so, for the
+// kernel's names are of digits.
+constexpr std::byte kNoTicket[kTicketBytes] = {};
+
+}  // namespace
+
+void at_arrival(const std::string& type, HoldOnArrival hold) { holds().emplace(type, hold); }
 
 // The length of the type, the type, the ticket, the detail.
 std::vector<std::byte> handle_message(const Handle& handle) {
   const auto type = std::as_bytes(std::span(handle.type()));
   if (type.empty()) throw ValueError("a handle of nothing cannot be sent");
-  const std::vector<std::byte> ticket = share(handle.descriptors());
+  std::vector<UniqueFd> descriptors = handle.descriptors();
+  const std::vector<std::byte> ticket =
+      descriptors.empty() ? std::vector<std::byte>(std::begin(kNoTicket), std::end(kNoTicket))
+                          : share(std::move(descriptors));
   std::vector<std::byte> message;
   message.reserve(1 + type.size() + ticket.size() + handle.detail().size());
   message.push_back(static_cast<std::byte>(type.size()));
@@ -91,8 +115,12 @@ struct Parts {
 
 Handle handle_of(std::span<const std::byte> message) {
   const Parts parts(message);
-  return {
-      std::string(parts.type), {parts.detail.begin(), parts.detail.end()}, redeem(parts.ticket)};
+  const auto arrival = holds().find(parts.type);
+  return {std::string(parts.type),
+          {parts.detail.begin(), parts.detail.end()},
+          std::ranges::equal(parts.ticket, kNoTicket) ? std::vector<UniqueFd>()
+                                                      : redeem(parts.ticket),
+          arrival == holds().end() ? nullptr : arrival->second(parts.detail)};
 }
 
 void withdraw_handle(std::span<const std::byte> message) { unshare(Parts(message).ticket); }

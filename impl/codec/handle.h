@@ -24,14 +24,21 @@ class UniqueFd;
 
 class Handle {
  public:
+  // What must be there as long as a copy of a handle is, in this process.
+  struct Hold {
+    virtual ~Hold() = default;
+  };
+
   Handle() = default;  // of nothing; cannot be sent
   // `type`: the class that makes something of it, a name of at most 255 ASCII letters, digits, dots
   // and underscores. Throws ValueError for another one.
-  Handle(std::string type, std::vector<std::byte> detail, std::vector<UniqueFd> descriptors);
+  Handle(std::string type, std::vector<std::byte> detail, std::vector<UniqueFd> descriptors,
+         std::shared_ptr<const Hold> hold = nullptr);
 
   std::string_view type() const;
   std::span<const std::byte> detail() const;  // as long as there is a copy of this handle
   std::vector<UniqueFd> descriptors() const;  // duplicates. Throws std::system_error
+  std::shared_ptr<const Hold> hold() const;
 
   friend bool operator==(const Handle&, const Handle&) = default;
 
@@ -48,11 +55,16 @@ concept Handled = requires(const T& object) {
 
 namespace detail {
 
+// From now on `hold` says what a handle of that type has that comes in a message; nothing may be
+// wrong with its detail that this throws for. Before main.
+using HoldOnArrival = std::shared_ptr<const Handle::Hold> (*)(std::span<const std::byte> detail);
+void at_arrival(const std::string& type, HoldOnArrival hold);
+
 // What a message has of a handle. Each time it gives another ticket for the descriptors. Throws
 // ValueError for a handle of nothing.
 std::vector<std::byte> handle_message(const Handle& handle);
 // The handle of that. Throws Error when it is none, or when its descriptors cannot be had any more.
-// Waits for the process that has sent it, for 10 s at most.
+// Where it has descriptors it waits for the process that has sent it, for 10 s at most.
 Handle handle_of(std::span<const std::byte> message);
 // Of what nobody will decode: its descriptors are shared no more.
 void withdraw_handle(std::span<const std::byte> message);

@@ -54,6 +54,10 @@ inline Status cut_off(Status status) {
 // less. What was read ahead belongs to this reader: fork copies it, nobody else sees it.
 class FrameReader {
  public:
+  // Of messages of at most so many bytes: a longer one is corrupt, and gets no memory.
+  explicit FrameReader(std::size_t most = kMaxFrame) : most_(most) {}
+  void set_most(std::size_t most) { most_ = most; }
+
   Status receive(int fd, Buffer& message, Deadline deadline);
   // The same by other means. `read` takes (to, size, all) and does what read(2) does: it waits for
   // one byte or more, and should wait for all where `all` says so.
@@ -71,6 +75,7 @@ class FrameReader {
   template <class Read>
   Status fill(const Read& read);
 
+  std::size_t most_;
   Buffer ahead_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
@@ -107,6 +112,7 @@ Status FrameReader::receive_by(const Read& read, Buffer& message) {
   const std::int64_t length = decode_frame_header(ahead_.data() + begin_);
   if (length < 0) return Status::corrupt;
   const auto size = static_cast<std::size_t>(length);
+  if (size > most_) return Status::corrupt;
   message.resize(size);  // may throw: the header is still there then
   begin_ += kFrameHeader;
   std::size_t got = std::min(size, end_ - begin_);

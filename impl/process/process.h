@@ -39,6 +39,7 @@
 namespace ipc {
 namespace detail {
 class PoolCore;
+class ServerProcess;
 }
 
 // Thrown by a process's function to end it (Python's SystemExit): with a status, of which the
@@ -95,6 +96,7 @@ class Process {
  private:
   friend class Children;
   friend class detail::PoolCore;  // whose workers are nobody else's children
+  friend class detail::ServerProcess;
 
   Child& child() const;
   void require_open() const;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "impl/manager/authkey.h"
+
+#include <pthread.h>
+
+#include <mutex>
+#include <span>
+
+#include "impl/manager/authentication.h"
+
+namespace ipc {
+namespace {
+
+std::mutex mutex;
+std::string key;
+
+const int registered = pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); },
+                                      [] { mutex.unlock(); });
+
+}  // namespace
+
+std::string authkey() {
+  const std::lock_guard hold(mutex);
+  if (key.empty()) {
+    key.resize(32);
+    detail::fill_randomly(std::as_writable_bytes(std::span(key)));
+  }
+  return key;
+}
+
+void set_authkey(std::string new_key) {
+  const std::lock_guard hold(mutex);
+  key = std::move(new_key);
+}
+
+}  // namespace ipc

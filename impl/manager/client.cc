@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+#include "impl/manager/client.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+
+#include "impl/codec/encoding.h"
+#include "impl/manager/authentication.h"
+#include "impl/manager/authkey.h"
+#include "impl/manager/errors.h"
+
+namespace ipc::detail {
+namespace {
+
+thread_local const Client* the_replying = nullptr;
+
+class Replying {
+ public:
+  explicit Replying(const Client* client) { the_replying = client; }
+  ~Replying() { the_replying = nullptr; }
+  Replying(const Replying&) = delete;
+  Replying& operator=(const Replying&) = delete;
+};
+
+// Of this thread, in its process.
+std::uint64_t thread_number() {
+  static std::atomic<std::uint64_t> count{0};
+  thread_local const std::uint64_t number = count.fetch_add(1, std::memory_order_relaxed);
+  return number;
+}
+
+}  // namespace
+
+// The clients of this process, and what a fork does with them.
+class Forks {
+ public:
+  // Never destroyed: clients may end after static objects.
+  static Forks& here() {
+    static auto* const forks = new Forks;
+    return *forks;
+  }
+
+  std::shared_ptr<Client> find_or_make(const StorePlace& place,
+                                       const std::optional<std::string>& key) {
+    const ManagerEntry& entry = ManagerRegistry::get(place.backend);
+    const std::lock_guard hold(mutex_);
+    std::weak_ptr<Client>& known = clients_[place];
+    std::shared_ptr<Client> client = known.lock();
+    if (!client) {
+      client = std::make_shared<Client>(entry, place, key.value_or(authkey()));
+      known = client;
+    } else if (key) {
+      const std::lock_guard hold_client(client->mutex_);
+      client->key_ = *key;
+    }
+    return client;
+  }
+  void remove(const Client& client) {
+    const std::lock_guard hold(mutex_);
+    const auto found = clients_.find(client.place());
+    if (found != clients_.end() && found->second.expired()) clients_.erase(found);
+  }
+
+ private:
+  Forks() {
+    pthread_atfork([] { here().before(); }, [] { here().after(&Client::after_fork_in_parent); },
+                   [] { here().after(&Client::after_fork_in_child); });
+  }
+
+  void before() {
+    mutex_.lock();
+    for (const auto& [place, each] : clients_) {
+      if (auto client = each.lock()) forking_.push_back(std::move(client));
+    }
+    for (const auto& client : forking_) client->before_fork();
+  }
+  void after(void (Client::*each)()) {
+    for (const auto& client : forking_) ((*client).*each)();
+    std::vector<std::shared_ptr<Client>> done;
+    done.swap(forking_);  // ends what nobody else has, after the lock
+    mutex_.unlock();
+  }
+
+  std::mutex mutex_;
+  std::map<StorePlace, std::weak_ptr<Client>> clients_;
+  std::vector<std::shared_ptr<Client>> forking_;
+};
+
+std::shared_ptr<Client> Client::of(const StorePlace& place,
+                                   const std::optional<std::string>& key) {
+  return Forks::here().find_or_make(place, key);
+}
+
+const Client* Client::replying() { return the_replying; }
+
+Client::Client(const ManagerEntry& entry, StorePlace place, std::string key)
+    : entry_(entry), place_(std::move(place)), key_(std::move(key)) {}
+
+Client::~Client() { Forks::here().remove(*this); }
+
+void Client::set_keeper(std::weak_ptr<void> keeper) {
+  const std::lock_guard hold(mutex_);
+  keeper_ = std::move(keeper);
+}
+
+std::shared_ptr<void> Client::keeper() const {
+  const std::lock_guard hold(mutex_);
+  return keeper_.lock();
+}
+
+// A connection in one call. One whose call is not over goes: who knows what is on it.
+class Client::Lease {
+ public:
+  Lease(Client& client, Connection* connection) : client_(client), connection_(connection) {}
+  ~Lease() {
+    if (is_over_) {
+      client_.give_back(connection_);
+    } else {
+      client_.drop(connection_);
+    }
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  Connection* operator->() { return connection_; }
+  void set_over(bool is_over) { is_over_ = is_over; }
+
+ private:
+  Client& client_;
+  Connection* const connection_;
+  bool is_over_ = true;
+};
+
+Object Client::call(std::uint64_t object, std::string_view operation, Object::List arguments,
+                    Deadline deadline) {
+  const auto gone = [this] { return ServerGone("the manager at " + place_.address + " is gone"); };
+  Lease lease(*this, take_or_gone());
+  lease->request.clear();
+  append_request({object, thread_number(), deadline, operation, {}},
+                 Object::list(std::move(arguments)), lease->request);
+  lease.set_over(false);
+  if (lease->link->send(lease->request) != Status::ok) {
+    withdraw_request(lease->request);
+    throw gone();
+  }
+  if (lease->link->receive(lease->reply) != Status::ok) throw gone();
+  lease.set_over(true);
+  const Replying scope(this);
+  return value_of(lease->reply.bytes());
+}
+
+void Client::connect() { give_back(take()); }
+
+Client::Connection* Client::take_or_gone() {
+  try {
+    return take();
+  } catch (const std::system_error& error) {
+    throw ServerGone("the manager at " + place_.address + " is gone: " + error.what());
+  }
+}
+
+// One opens at a time, so that a fork finds it among all or not begun.
+Client::Connection* Client::take() {
+  const std::lock_guard hold(mutex_);
+  if (!idle_.empty()) {
+    Connection* const connection = idle_.back();
+    idle_.pop_back();
+    return connection;
+  }
+  const Hello::Kind kind = session_ == 0 ? Hello::Kind::first : Hello::Kind::next;
+  return all_.emplace_back(open({kind, session_}, session_)).get();
+}
+
+void Client::give_back(Connection* connection) {
+  const std::lock_guard hold(mutex_);
+  idle_.push_back(connection);
+}
+
+// With the last one, the session has ended.
+void Client::drop(Connection* connection) {
+  const std::lock_guard hold(mutex_);
+  std::erase_if(all_, [&](const auto& each) { return each.get() == connection; });
+  if (all_.empty()) session_ = 0;
+}
+
+std::unique_ptr<Client::Connection> Client::open(const Hello& hello,
+                                                 std::uint64_t& session) const {
+  auto made = std::make_unique<Connection>();
+  made->link = entry_.connect(place_.address);
+  if (!authenticate(*made->link, key_, Role::client)) {
+    throw AuthenticationError("the manager at " + place_.address + " has another key, or is none");
+  }
+  append_hello(hello, made->request);
+  std::optional<std::uint64_t> joined;
+  if (made->link->send(made->request) == Status::ok &&
+      made->link->receive(made->reply) == Status::ok) {
+    joined = parse_session(made->reply.bytes());
+  }
+  if (!joined) throw ServerGone("the manager at " + place_.address + " is gone");
+  if (*joined == 0) throw ServerGone("the manager at " + place_.address + " is another one now");
+  session = *joined;
+  return made;
+}
+
+void Client::before_fork() {
+  mutex_.lock();
+  if (session_ == 0) return;
+  try {
+    heir_ = open({Hello::Kind::heir, session_}, heirs_session_);
+  } catch (const std::exception&) {
+    heir_.reset();  // the child will see at its first call
+  }
+}
+
+void Client::after_fork_in_parent() {
+  heir_.reset();
+  mutex_.unlock();
+}
+
+void Client::after_fork_in_child() {
+  all_.clear();
+  idle_.clear();
+  session_ = 0;
+  if (heir_) {
+    idle_.push_back(heir_.get());
+    all_.push_back(std::move(heir_));
+    session_ = heirs_session_;
+  }
+  mutex_.unlock();
+}
+
+}  // namespace ipc::detail

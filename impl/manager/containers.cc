@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: MIT
+#include "impl/manager/containers.h"
+
+#include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <limits>
+#include <mutex>
+
+#include "impl/codec/encoding.h"
+#include "impl/manager/sequence.h"
+#include "impl/shared/typecode.h"
+
+namespace ipc::detail {
+namespace {
+
+// What ends when an item is replaced or taken out may be a referent, and take long: after the lock.
+class Guarded {
+ protected:
+  std::mutex mutex_;
+};
+
+class ListReferent final : public Exposing<ListReferent>, Guarded {
+ public:
+  explicit ListReferent(Items items) : items_(std::move(items)) {}
+
+  static const Methods<ListReferent>& methods() {
+    using L = ListReferent;
+    static const Methods<L> all{{"add", 1, 1, &L::add},
+                                {"append", 1, 1, &L::append},
+                                {"contains", 1, 1, &L::contains},
+                                {"count", 1, 1, &L::count},
+                                {"delete", 1, 1, &L::remove_at},
+                                {"delete_slice", 3, 3, &L::remove_slice},
+                                {"extend", 1, 1, &L::extend},
+                                {"get", 1, 1, &L::get},
+                                {"get_slice", 3, 3, &L::get_slice},
+                                {"index", 1, 3, &L::index},
+                                {"insert", 2, 2, &L::insert},
+                                {"length", 0, 0, &L::length},
+                                {"multiply", 1, 1, &L::multiply},
+                                {"multiply_in_place", 1, 1, &L::multiply_in_place},
+                                {"pop", 0, 1, &L::pop},
+                                {"remove", 1, 1, &L::remove},
+                                {"reverse", 0, 0, &L::reverse},
+                                {"set", 2, 2, &L::set},
+                                {"set_slice", 4, 4, &L::replace_slice},
+                                {"sort", 0, 1, &L::sort},
+                                {"str", 0, 0, &L::text}};
+    return all;
+  }
+  void undelivered(std::string_view operation, Object result) override {
+    if (operation != "pop") return;
+    const std::lock_guard hold(mutex_);
+    items_.push_back(std::move(result));
+  }
+
+ private:
+  Object add(Arguments& given, Caller&) {
+    if (!given[0].is_list()) {
+      throw TypeError("can only concatenate list (not \"" + std::string(given[0].type_name()) +
+                      "\") to list");
+    }
+    const std::lock_guard hold(mutex_);
+    Items all = items_;
+    all.insert(all.end(), given[0].begin(), given[0].end());
+    return Object::list(std::move(all));
+  }
+  Object append(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    items_.push_back(given.take(0));
+    return {};
+  }
+  Object contains(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return std::ranges::find(items_, given[0]) != items_.end();
+  }
+  Object count(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return std::ranges::count(items_, given[0]);
+  }
+  Object remove_at(Arguments& given, Caller&) {
+    Object old;
+    const std::lock_guard hold(mutex_);
+    const std::size_t place = place_of(given[0], items_.size(), "list assignment index out of range");
+    old = std::move(items_[place]);
+    items_.erase(items_.begin() + static_cast<std::ptrdiff_t>(place));
+    return {};
+  }
+  Object remove_slice(Arguments& given, Caller&) {
+    Items old;
+    const std::lock_guard hold(mutex_);
+    const Slice which(given[0], given[1], given[2], items_.size());
+    old = slice(items_, which);
+    delete_slice(items_, which);
+    return {};
+  }
+  Object extend(Arguments& given, Caller&) {
+    Items more = items_of(given.take(0));
+    const std::lock_guard hold(mutex_);
+    items_.insert(items_.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
+    return {};
+  }
+  Object get(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return items_[place_of(given[0], items_.size(), "list index out of range")];
+  }
+  Object get_slice(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return Object::list(slice(items_, Slice(given[0], given[1], given[2], items_.size())));
+  }
+  Object index(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    const std::size_t size = items_.size();
+    const std::size_t from = given.size() > 1 ? cut_place(given[1], size, 0) : 0;
+    const std::size_t to = given.size() > 2 ? cut_place(given[2], size, size) : size;
+    for (std::size_t place = from; place < to; ++place) {
+      if (items_[place] == given[0]) return place;
+    }
+    throw ValueError(repr(given[0]) + " is not in list");
+  }
+  Object insert(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    const std::size_t place = cut_place(given[0], items_.size(), 0);
+    items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(place), given.take(1));
+    return {};
+  }
+  Object length(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return items_.size();
+  }
+  Object multiply(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return Object::list(times(given[0].as_integer()));
+  }
+  Object multiply_in_place(Arguments& given, Caller&) {
+    Items old;
+    const std::lock_guard hold(mutex_);
+    old = std::exchange(items_, times(given[0].as_integer()));
+    return {};
+  }
+  Object pop(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    if (items_.empty()) throw IndexError("pop from empty list");
+    const std::size_t place = given.size() == 0
+                                  ? items_.size() - 1
+                                  : place_of(given[0], items_.size(), "pop index out of range");
+    Object taken = std::move(items_[place]);
+    items_.erase(items_.begin() + static_cast<std::ptrdiff_t>(place));
+    return taken;
+  }
+  Object remove(Arguments& given, Caller&) {
+    Object old;
+    const std::lock_guard hold(mutex_);
+    const auto found = std::ranges::find(items_, given[0]);
+    if (found == items_.end()) throw ValueError("list.remove(x): x not in list");
+    old = std::move(*found);
+    items_.erase(found);
+    return {};
+  }
+  Object reverse(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    std::ranges::reverse(items_);
+    return {};
+  }
+  Object set(Arguments& given, Caller&) {
+    Object old;
+    const std::lock_guard hold(mutex_);
+    Object& item =
+        items_[place_of(given[0], items_.size(), "list assignment index out of range")];
+    old = std::exchange(item, given.take(1));
+    return {};
+  }
+  Object replace_slice(Arguments& given, Caller&) {
+    Items values = items_of(given.take(3));
+    Items old;
+    const std::lock_guard hold(mutex_);
+    const Slice which(given[0], given[1], given[2], items_.size());
+    old = slice(items_, which);
+    set_slice(items_, which, std::move(values));
+    return {};
+  }
+  Object sort(Arguments& given, Caller&) {
+    const bool is_reverse = given.size() > 0 && given[0].as_bool();
+    const std::lock_guard hold(mutex_);
+    Items sorted = items_;  // the list is as it was when two cannot be compared
+    if (is_reverse) {
+      std::ranges::stable_sort(sorted, [](const Object& a, const Object& b) { return less(b, a); });
+    } else {
+      std::ranges::stable_sort(sorted, less);
+    }
+    items_ = std::move(sorted);
+    return {};
+  }
+  Object text(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return str(Object::list(items_));
+  }
+
+  // No message could carry more.
+  Items times(std::int64_t count) const {
+    Items all;
+    if (count <= 0 || items_.empty()) return all;
+    if (static_cast<std::uint64_t>(count) > std::size_t{1} << 32 ||
+        static_cast<std::uint64_t>(count) * items_.size() > std::size_t{1} << 28) {
+      throw OverflowError("the list would be too long");
+    }
+    all.reserve(items_.size() * static_cast<std::size_t>(count));
+    for (std::int64_t i = 0; i < count; ++i) all.insert(all.end(), items_.begin(), items_.end());
+    return all;
+  }
+
+  Items items_;
+};
+
+class DictReferent final : public Exposing<DictReferent>,
+                           public std::enable_shared_from_this<DictReferent>,
+                           Guarded {
+ public:
+  explicit DictReferent(Object::Dict dict) : dict_(std::move(dict)) {}
+
+  static const Methods<DictReferent>& methods() {
+    using D = DictReferent;
+    static const Methods<D> all{{"clear", 0, 0, &D::clear},
+                                {"contains", 1, 1, &D::contains},
+                                {"copy", 0, 0, &D::copy},
+                                {"delete", 1, 1, &D::remove},
+                                {"get", 1, 1, &D::get},
+                                {"get_or", 1, 2, &D::get_or},
+                                {"items", 0, 0, &D::items},
+                                {"iterate", 0, 0, &D::iterate},
+                                {"keys", 0, 0, &D::keys},
+                                {"length", 0, 0, &D::length},
+                                {"pop", 1, 2, &D::pop},
+                                {"popitem", 0, 0, &D::popitem},
+                                {"set", 2, 2, &D::set},
+                                {"setdefault", 1, 2, &D::setdefault},
+                                {"str", 0, 0, &D::text},
+                                {"update", 1, 1, &D::update},
+                                {"values", 0, 0, &D::values}};
+    return all;
+  }
+
+  // The key at a place, None after the last. Throws RuntimeError when the size is another.
+  Object key_at(std::size_t place, std::size_t size) {
+    const std::lock_guard hold(mutex_);
+    if (dict_.size() != size) throw RuntimeError("dictionary changed size during iteration");
+    return place == size ? Object() : Object::tuple({dict_.begin()[place].first});
+  }
+
+ private:
+  Object clear(Arguments&, Caller&) {
+    Object::Dict old;
+    const std::lock_guard hold(mutex_);
+    std::swap(old, dict_);
+    return {};
+  }
+  Object contains(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return dict_.contains(given[0]);
+  }
+  Object copy(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return Object::dict(dict_);
+  }
+  Object remove(Arguments& given, Caller&) {
+    Object old;
+    const std::lock_guard hold(mutex_);
+    old = take(given[0]);
+    return {};
+  }
+  Object get(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    const Object* const value = dict_.find(given[0]);
+    if (value == nullptr) throw KeyError(repr(given[0]));
+    return *value;
+  }
+  Object get_or(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    const Object* const value = dict_.find(given[0]);
+    return value == nullptr ? given.take_or_none(1) : *value;
+  }
+  Object items(Arguments&, Caller&) {
+    return list_of([](const auto& entry) { return Object::tuple({entry.first, entry.second}); });
+  }
+  Object keys(Arguments&, Caller&) {
+    return list_of([](const auto& entry) { return entry.first; });
+  }
+  Object values(Arguments&, Caller&) {
+    return list_of([](const auto& entry) { return entry.second; });
+  }
+  Object iterate(Arguments&, Caller& caller);
+  Object length(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return dict_.size();
+  }
+  Object pop(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    if (given.size() == 2 && !dict_.contains(given[0])) return given.take(1);
+    return take(given[0]);
+  }
+  Object popitem(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    if (dict_.empty()) throw KeyError("'popitem(): dictionary is empty'");
+    const Object key = (dict_.end() - 1)->first;
+    return Object::tuple({key, take(key)});
+  }
+  Object set(Arguments& given, Caller&) {
+    Object old;
+    const std::lock_guard hold(mutex_);
+    put(given.take(0), given.take(1), old);
+    return {};
+  }
+  Object setdefault(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    if (const Object* const value = dict_.find(given[0])) return *value;
+    Object value = given.take_or_none(1);
+    dict_.set(given.take(0), value);
+    return value;
+  }
+  Object text(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return str(Object::dict(dict_));
+  }
+  Object update(Arguments& given, Caller&) {
+    Items old;
+    const Object::Dict& more = given[0].as_dict();
+    const std::lock_guard hold(mutex_);
+    for (const auto& [key, value] : more) put(key, value, old.emplace_back());
+    return {};
+  }
+
+  template <class Part>
+  Object list_of(const Part& part) {
+    const std::lock_guard hold(mutex_);
+    Items all;
+    all.reserve(dict_.size());
+    for (const auto& entry : dict_) all.push_back(part(entry));
+    return Object::list(std::move(all));
+  }
+  void put(Object key, Object value, Object& old) {
+    if (Object* const present = dict_.find(key)) {
+      old = std::exchange(*present, std::move(value));
+    } else {
+      dict_.set(std::move(key), std::move(value));
+    }
+  }
+  Object take(const Object& key) {
+    Object* const present = dict_.find(key);
+    if (present == nullptr) throw KeyError(repr(key));
+    Object value = std::move(*present);
+    dict_.erase(key);
+    return value;
+  }
+
+  Object::Dict dict_;
+};
+
+// Of one client's loop over the keys of a dict.
+class IteratorReferent final : public Exposing<IteratorReferent> {
+ public:
+  IteratorReferent(std::shared_ptr<DictReferent> dict, std::size_t size)
+      : dict_(std::move(dict)), size_(size) {}
+
+  static const Methods<IteratorReferent>& methods() {
+    static const Methods<IteratorReferent> all{{"next", 0, 0, &IteratorReferent::next}};
+    return all;
+  }
+
+ private:
+  Object next(Arguments&, Caller&) {
+    Object key = dict_->key_at(place_, size_);
+    if (!key.is_none()) ++place_;
+    return key;
+  }
+
+  const std::shared_ptr<DictReferent> dict_;
+  const std::size_t size_;
+  std::atomic<std::size_t> place_ = 0;
+};
+
+Object DictReferent::iterate(Arguments&, Caller& caller) {
+  std::unique_lock hold(mutex_);
+  const std::size_t size = dict_.size();
+  hold.unlock();
+  return caller.adopt("Iterator", std::make_shared<IteratorReferent>(shared_from_this(), size));
+}
+
+class NamespaceReferent final : public Exposing<NamespaceReferent>, Guarded {
+ public:
+  explicit NamespaceReferent(Object::Dict attributes) : attributes_(std::move(attributes)) {
+    for (const auto& [name, value] : attributes_) static_cast<void>(name.as_text());
+  }
+
+  static const Methods<NamespaceReferent>& methods() {
+    using N = NamespaceReferent;
+    static const Methods<N> all{{"delete", 1, 1, &N::remove},
+                                {"get", 1, 1, &N::get},
+                                {"set", 2, 2, &N::set},
+                                {"str", 0, 0, &N::text}};
+    return all;
+  }
+
+ private:
+  Object remove(Arguments& given, Caller&) {
+    Object old;
+    const std::lock_guard hold(mutex_);
+    old = std::move(find(given[0]));
+    attributes_.erase(given[0]);
+    return {};
+  }
+  Object get(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return find(given[0]);
+  }
+  Object set(Arguments& given, Caller&) {
+    Object old;
+    static_cast<void>(given[0].as_text());
+    const std::lock_guard hold(mutex_);
+    if (Object* const present = attributes_.find(given[0])) old = std::move(*present);
+    attributes_.set(given.take(0), given.take(1));
+    return {};
+  }
+  Object text(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    std::vector<Object::Dict::Entry> sorted(attributes_.begin(), attributes_.end());
+    std::ranges::sort(sorted, {}, [](const auto& entry) { return entry.first.as_text(); });
+    std::string all;
+    for (const auto& [name, value] : sorted) {
+      all += (all.empty() ? "" : ", ") + name.as_text() + "=" + repr(value);
+    }
+    return "Namespace(" + all + ")";
+  }
+
+  Object& find(const Object& name) {
+    Object* const value = attributes_.find(name);
+    if (value == nullptr) {
+      throw AttributeError("'Namespace' object has no attribute " + repr(name));
+    }
+    return *value;
+  }
+
+  Object::Dict attributes_;
+};
+
+class ValueReferent final : public Exposing<ValueReferent>, Guarded {
+ public:
+  ValueReferent(Object code, Object value) : code_(std::move(code)), value_(std::move(value)) {}
+
+  static const Methods<ValueReferent>& methods() {
+    using V = ValueReferent;
+    static const Methods<V> all{
+        {"get", 0, 0, &V::get}, {"set", 1, 1, &V::set}, {"str", 0, 0, &V::text}};
+    return all;
+  }
+
+ private:
+  Object get(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return value_;
+  }
+  Object set(Arguments& given, Caller&) {
+    Object old;
+    const std::lock_guard hold(mutex_);
+    old = std::exchange(value_, given.take(0));
+    return {};
+  }
+  Object text(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return "Value(" + repr(code_) + ", " + repr(value_) + ")";
+  }
+
+  const Object code_;
+  Object value_;
+};
+
+// What an element of that type is for a value: a float of 32 bits is rounded.
+template <class T>
+Object element(const Object& value) {
+  if constexpr (std::is_same_v<T, wchar_t>) {
+    if (!value.is_text() || value.size() != 1) {
+      throw TypeError("array item must be a unicode character, not " +
+                      std::string(value.type_name()));
+    }
+    return value;
+  } else {
+    Object number = value.is_bool() ? Object(int{value.as_bool()}) : value;
+    if constexpr (std::is_floating_point_v<T>) {
+      if (number.is_real()) return static_cast<T>(number.as_real());
+      if (!number.is_integer()) {
+        throw TypeError("must be real number, not " + std::string(value.type_name()));
+      }
+      return number.visit([]<class V>(const V& held) -> Object {
+        if constexpr (std::is_arithmetic_v<V>) return static_cast<T>(held);
+        return {};
+      });
+    } else {
+      if (!number.is_integer()) {
+        throw TypeError("'" + std::string(value.type_name()) +
+                        "' object cannot be interpreted as an integer");
+      }
+      if (less(number, std::numeric_limits<T>::min())) {
+        throw OverflowError(repr(value) + " is less than the minimum of the array's type");
+      }
+      if (less(std::numeric_limits<T>::max(), number)) {
+        throw OverflowError(repr(value) + " is greater than the maximum of the array's type");
+      }
+      return number;
+    }
+  }
+}
+
+class ArrayReferent final : public Exposing<ArrayReferent>, Guarded {
+ public:
+  ArrayReferent(std::string code, Items items) : code_(std::move(code)) {
+    if (code_.size() != 1 || code_ == "c") {
+      throw ValueError("bad typecode (must be b, B, u, h, H, i, I, l, L, q, Q, f or d)");
+    }
+    with_typecode(code_[0], [this]<class T>(T) {
+      if constexpr (!std::is_same_v<T, char>) element_ = element<T>;
+    });
+    items_ = elements(std::move(items));
+  }
+
+  static const Methods<ArrayReferent>& methods() {
+    using A = ArrayReferent;
+    static const Methods<A> all{{"get", 1, 1, &A::get},
+                                {"get_slice", 3, 3, &A::get_slice},
+                                {"length", 0, 0, &A::length},
+                                {"set", 2, 2, &A::set},
+                                {"set_slice", 4, 4, &A::replace_slice},
+                                {"str", 0, 0, &A::text}};
+    return all;
+  }
+
+ private:
+  Object get(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return items_[place_of(given[0], items_.size(), "array index out of range")];
+  }
+  Object get_slice(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return Object::list(slice(items_, Slice(given[0], given[1], given[2], items_.size())));
+  }
+  Object length(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return items_.size();
+  }
+  Object set(Arguments& given, Caller&) {
+    const std::lock_guard hold(mutex_);
+    const std::size_t place =
+        place_of(given[0], items_.size(), "array assignment index out of range");
+    items_[place] = element_(given[1]);
+    return {};
+  }
+  Object replace_slice(Arguments& given, Caller&) {
+    Items values = elements(items_of(given.take(3)));
+    const std::lock_guard hold(mutex_);
+    set_slice(items_, Slice(given[0], given[1], given[2], items_.size()), std::move(values));
+    return {};
+  }
+  Object text(Arguments&, Caller&) {
+    const std::lock_guard hold(mutex_);
+    return "array('" + code_ + "', " + repr(Object::list(items_)) + ")";
+  }
+
+  Items elements(Items values) const {
+    for (Object& each : values) each = element_(each);
+    return values;
+  }
+
+  const std::string code_;
+  Object (*element_)(const Object&) = nullptr;
+  Items items_;
+};
+
+}  // namespace
+
+std::shared_ptr<Referent> make_list(Arguments& arguments) {
+  return std::make_shared<ListReferent>(arguments.size() == 0 ? Items()
+                                                              : items_of(arguments.take(0)));
+}
+
+std::shared_ptr<Referent> make_dict(Arguments& arguments) {
+  return std::make_shared<DictReferent>(arguments.size() == 0 ? Object::Dict()
+                                                              : arguments[0].as_dict());
+}
+
+std::shared_ptr<Referent> make_namespace(Arguments& arguments) {
+  return std::make_shared<NamespaceReferent>(arguments.size() == 0 ? Object::Dict()
+                                                                   : arguments[0].as_dict());
+}
+
+std::shared_ptr<Referent> make_value(Arguments& arguments) {
+  if (arguments.size() != 2) throw TypeError("Value takes a type code and a value");
+  return std::make_shared<ValueReferent>(arguments.take(0), arguments.take(1));
+}
+
+std::shared_ptr<Referent> make_array(Arguments& arguments) {
+  if (arguments.size() != 2) throw TypeError("Array takes a type code and a sequence");
+  return std::make_shared<ArrayReferent>(arguments[0].as_text(), items_of(arguments.take(1)));
+}
+
+}  // namespace ipc::detail

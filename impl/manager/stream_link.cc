@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "impl/manager/stream_link.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <thread>
+
+#include "impl/os/error.h"
+
+namespace ipc {
+
+void StreamLink::limit(std::size_t most, std::optional<std::chrono::seconds> patience) {
+  reader_.set_most(most);
+  const timeval each{patience ? patience->count() : 0, 0};  // 0: none
+  if (setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &each, sizeof each) != 0) {
+    throw_errno("SO_RCVTIMEO");
+  }
+}
+
+std::unique_ptr<Link> accept_link(const UniqueFd& listener,
+                                  const std::function<void(const UniqueFd&)>& prepare) {
+  UniqueFd socket(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket) {
+    if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) return nullptr;
+    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) {
+      throw_errno("accept");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return nullptr;
+  }
+  prepare(socket);
+  return std::make_unique<StreamLink>(std::move(socket));
+}
+
+}  // namespace ipc

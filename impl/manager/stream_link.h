@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// A connection over a stream socket, as unix_socket and tcp have it: frames as in stream.h.
+#pragma once
+
+#include "impl/manager/backend.h"
+#include "impl/os/stream.h"
+#include "impl/os/unique_fd.h"
+
+namespace ipc {
+
+class StreamLink final : public Link {
+ public:
+  explicit StreamLink(UniqueFd socket) : socket_(std::move(socket)), reader_(kLongestMessage) {
+    ignore_sigpipe();
+  }
+
+  Status send(std::span<const std::byte> message) override {
+    return write_frame(socket_.get(), message, Deadline::never());
+  }
+  Status receive(Buffer& message) override {
+    return reader_.receive(socket_.get(), message, Deadline::never());
+  }
+  void limit(std::size_t most, std::optional<std::chrono::seconds> patience) override;
+  int hang_up_fd() const override { return socket_.get(); }
+
+ private:
+  UniqueFd socket_;
+  FrameReader reader_;
+};
+
+// The next one that comes to a listening socket; none when it has gone again, or this process can
+// have no more descriptors, for which it waits a moment. Throws std::system_error.
+std::unique_ptr<Link> accept_link(const UniqueFd& listener,
+                                  const std::function<void(const UniqueFd&)>& prepare);
+
+}  // namespace ipc

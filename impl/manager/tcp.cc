@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// tcp: a TCP connection and a server thread for each call at a time, no Nagle; otherwise as
+// unix_socket. An address is HOST:PORT; without one it is 127.0.0.1 and a port that the kernel
+// chooses. What travels is authenticated when a connection begins, not encrypted. Kernel objects:
+// sockets. Wait class: block. Source: tcp(7). Limit: a machine that vanishes without a word is
+// noticed by keep-alive only, after minutes.
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "impl/manager/stream_link.h"
+#include "impl/os/error.h"
+#include "impl/os/loopback.h"
+#include "impl/os/socket.h"
+
+namespace ipc {
+namespace {
+
+// Closes what getaddrinfo has found.
+using Found = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
+
+Found find(const std::string& address, int flags) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) {
+    throw ValueError("\"" + address + "\" is no address: wanted HOST:PORT");
+  }
+  std::string host = address.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  addrinfo wanted{};
+  wanted.ai_flags = flags | AI_NUMERICSERV;
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int result = getaddrinfo(host.c_str(), address.c_str() + colon + 1, &wanted, &found);
+  if (result == EAI_SYSTEM) throw_errno("getaddrinfo of " + address);
+  if (result != 0) throw ValueError("\"" + address + "\": " + gai_strerror(result));
+  return {found, freeaddrinfo};
+}
+
+void prepare(const UniqueFd& tcp) {
+  set_no_delay(tcp.get());
+  const int on = 1;
+  if (setsockopt(tcp.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) != 0) {
+    throw_errno("SO_KEEPALIVE");
+  }
+}
+
+class Tcp {
+ public:
+  class Listener {
+   public:
+    explicit Listener(const std::string& address) {
+      const std::string wanted = address.empty() ? "127.0.0.1:0" : address;
+      const Found found = find(wanted, AI_PASSIVE);
+      socket_ = make_socket(found->ai_family, SOCK_STREAM);
+      const int on = 1;  // a server that has just ended at this port is no reason to wait
+      if (setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
+        throw_errno("SO_REUSEADDR");
+      }
+      if (bind(socket_.get(), found->ai_addr, found->ai_addrlen) != 0) {
+        throw_errno("bind to " + wanted);
+      }
+      if (listen(socket_.get(), SOMAXCONN) != 0) throw_errno("listen on " + wanted);
+      address_ = wanted.substr(0, wanted.rfind(':') + 1) + std::to_string(port());
+    }
+    std::string address() const { return address_; }
+    int fd() const { return socket_.get(); }
+    std::unique_ptr<Link> accept() { return accept_link(socket_, prepare); }
+    void close() { socket_.reset(); }
+    void remove() noexcept {}
+
+   private:
+    int port() const {
+      sockaddr_storage name{};
+      socklen_t size = sizeof name;
+      if (getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+        throw_errno("getsockname");
+      }
+      return ntohs(name.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6*>(&name)->sin6_port
+                                              : reinterpret_cast<sockaddr_in*>(&name)->sin_port);
+    }
+
+    UniqueFd socket_;
+    std::string address_;
+  };
+
+  static std::unique_ptr<Link> connect(const std::string& address) {
+    const Found found = find(address, 0);
+    UniqueFd made = make_socket(found->ai_family, SOCK_STREAM);
+    while (::connect(made.get(), found->ai_addr, found->ai_addrlen) != 0) {
+      if (errno == EISCONN) break;  // a signal had interrupted the first try
+      if (errno != EINTR && errno != EALREADY) throw_errno("connect to " + address);
+    }
+    prepare(made);
+    return std::make_unique<StreamLink>(std::move(made));
+  }
+};
+
+const RegisterManager<Tcp> registered(
+    "tcp", {.summary = "TCP, no Nagle, a connection and a server thread for each call at a time",
+            .source = "tcp(7)",
+            .wait_class = WaitClass::block,
+            .max_message = kLongestMessage,
+            .producers = kMany,
+            .consumers = kMany,
+            .on_kill = "a client's references, locks and waiting calls are given back; a server's "
+                       "clients get ServerGone at once",
+            .needs = "Linux, a loopback interface"});
+
+}  // namespace
+}  // namespace ipc
