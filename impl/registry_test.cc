@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "impl/manager/backend.h"
 #include "impl/pipe/backend.h"
 #include "impl/queue/backend.h"
 #include "impl/shared/backend.h"
@@ -86,10 +87,12 @@ TEST(Registry, HasTheMemoriesAndLocksOfTheSourceTree) {
   registered.merge(registered_stems<LockEntry>(stems));
   EXPECT_EQ(registered, stems);
 }
+TEST(Registry, HasTheManagersOfTheSourceTree) { expect_names_to_be_stems<ManagerEntry>(); }
 TEST(Registry, KnowsEveryTraitOfThePipes) { expect_every_trait<PipeEntry>(); }
 TEST(Registry, KnowsEveryTraitOfTheQueues) { expect_every_trait<QueueEntry>(); }
 TEST(Registry, KnowsEveryTraitOfTheMemories) { expect_every_trait<MemoryEntry>(); }
 TEST(Registry, KnowsEveryTraitOfTheLocks) { expect_every_trait<LockEntry>(); }
+TEST(Registry, KnowsEveryTraitOfTheManagers) { expect_every_trait<ManagerEntry>(); }
 
 TEST(Registry, TakesAVariantForItsFile) {
   const std::set<std::string> stems = {"ring", "ring_block"};

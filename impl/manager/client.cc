@@ -43,18 +43,14 @@ class Forks {
     return *forks;
   }
 
-  std::shared_ptr<Client> find_or_make(const StorePlace& place,
-                                       const std::optional<std::string>& key) {
+  std::shared_ptr<Client> find_or_make(const StorePlace& place) {
     const ManagerEntry& entry = ManagerRegistry::get(place.backend);
     const std::lock_guard hold(mutex_);
     std::weak_ptr<Client>& known = clients_[place];
     std::shared_ptr<Client> client = known.lock();
     if (!client) {
-      client = std::make_shared<Client>(entry, place, key.value_or(authkey()));
+      client = std::make_shared<Client>(entry, place, authkey());
       known = client;
-    } else if (key) {
-      const std::lock_guard hold_client(client->mutex_);
-      client->key_ = *key;
     }
     return client;
   }
@@ -89,9 +85,8 @@ class Forks {
   std::vector<std::shared_ptr<Client>> forking_;
 };
 
-std::shared_ptr<Client> Client::of(const StorePlace& place,
-                                   const std::optional<std::string>& key) {
-  return Forks::here().find_or_make(place, key);
+std::shared_ptr<Client> Client::of(const StorePlace& place) {
+  return Forks::here().find_or_make(place);
 }
 
 const Client* Client::replying() { return the_replying; }
@@ -151,7 +146,11 @@ Object Client::call(std::uint64_t object, std::string_view operation, Object::Li
   return value_of(lease->reply.bytes());
 }
 
-void Client::connect() { give_back(take()); }
+void Client::connect(const std::string& key) {
+  const std::lock_guard hold(mutex_);
+  idle_.push_back(open_locked(key));
+  key_ = key;
+}
 
 Client::Connection* Client::take_or_gone() {
   try {
@@ -169,8 +168,20 @@ Client::Connection* Client::take() {
     idle_.pop_back();
     return connection;
   }
-  const Hello::Kind kind = session_ == 0 ? Hello::Kind::first : Hello::Kind::next;
-  return all_.emplace_back(open({kind, session_}, session_)).get();
+  return open_locked(key_);
+}
+
+// A server that does not know the session is another one, at the same place.
+Client::Connection* Client::open_locked(const std::string& key) {
+  std::uint64_t session = session_;
+  std::unique_ptr<Connection> made;
+  if (session != 0) made = open(key, {Hello::Kind::next, session_}, session);
+  if (session == 0) {
+    drop_idle_locked();
+    made = open(key, {Hello::Kind::first, 0}, session);
+  }
+  session_ = session;
+  return all_.emplace_back(std::move(made)).get();
 }
 
 void Client::give_back(Connection* connection) {
@@ -178,18 +189,27 @@ void Client::give_back(Connection* connection) {
   idle_.push_back(connection);
 }
 
-// With the last one, the session has ended.
+// The others have most likely had the same end. With the last one, the session has ended.
 void Client::drop(Connection* connection) {
   const std::lock_guard hold(mutex_);
   std::erase_if(all_, [&](const auto& each) { return each.get() == connection; });
+  drop_idle_locked();
   if (all_.empty()) session_ = 0;
 }
 
-std::unique_ptr<Client::Connection> Client::open(const Hello& hello,
+void Client::drop_idle_locked() {
+  std::erase_if(all_, [this](const auto& each) {
+    return std::ranges::find(idle_, each.get()) != idle_.end();
+  });
+  idle_.clear();
+}
+
+// The session is 0 when the server has none such.
+std::unique_ptr<Client::Connection> Client::open(const std::string& key, const Hello& hello,
                                                  std::uint64_t& session) const {
   auto made = std::make_unique<Connection>();
   made->link = entry_.connect(place_.address);
-  if (!authenticate(*made->link, key_, Role::client)) {
+  if (!authenticate(*made->link, key, Role::client)) {
     throw AuthenticationError("the manager at " + place_.address + " has another key, or is none");
   }
   append_hello(hello, made->request);
@@ -199,16 +219,23 @@ std::unique_ptr<Client::Connection> Client::open(const Hello& hello,
     joined = parse_session(made->reply.bytes());
   }
   if (!joined) throw ServerGone("the manager at " + place_.address + " is gone");
-  if (*joined == 0) throw ServerGone("the manager at " + place_.address + " is another one now");
   session = *joined;
   return made;
 }
 
+// As far as the kernel knows: then there is nobody to ask for an heir.
+bool Client::server_has_gone_locked() const {
+  return std::ranges::any_of(all_, [](const auto& each) {
+    return poll_until(each->link->hang_up_fd(), POLLRDHUP, Deadline::now()) != 0;
+  });
+}
+
 void Client::before_fork() {
   mutex_.lock();
-  if (session_ == 0) return;
+  if (session_ == 0 || server_has_gone_locked()) return;
   try {
-    heir_ = open({Hello::Kind::heir, session_}, heirs_session_);
+    heir_ = open(key_, {Hello::Kind::heir, session_}, heirs_session_);
+    if (heirs_session_ == 0) heir_.reset();
   } catch (const std::exception&) {
     heir_.reset();  // the child will see at its first call
   }

@@ -9,13 +9,13 @@
 // A fork takes along what its parent holds: before it, the client opens a connection to a session of
 // the child's own that holds the same references. It is the child's alone, and so the kernel tells
 // the server when the child has ended, however it does. The child closes its copies of the parent's
-// connections. It has no session when the server does not answer then: what it calls fails.
+// connections. It has no session when the server has gone or does not answer, for which the fork
+// waits 10 s: what the child calls fails.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,10 +26,9 @@ namespace ipc::detail {
 
 class Client final : public AnyStore, public std::enable_shared_from_this<Client> {
  public:
-  // The one of this process for that place. With a key, it is used for what is not connected yet;
-  // without, the one that was given before, or this process's. Connects to nobody.
-  static std::shared_ptr<Client> of(const StorePlace& place,
-                                    const std::optional<std::string>& key = std::nullopt);
+  // The one of this process for that place. It has this process's key until it connects with
+  // another. Connects to nobody.
+  static std::shared_ptr<Client> of(const StorePlace& place);
   // Whose reply this thread is decoding: its references are counted already.
   static const Client* replying();
 
@@ -40,8 +39,9 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
 
   Object call(std::uint64_t object, std::string_view operation, Object::List arguments,
               Deadline deadline) override;
-  // Throws as call does, and std::system_error when nobody listens there, AuthenticationError.
-  void connect();
+  // A connection more, with that key, which the next ones have from then on. Throws ServerGone,
+  // std::system_error when nobody listens there, AuthenticationError.
+  void connect(const std::string& key);
 
   const StorePlace& place() const { return place_; }
   // What must be there as long as a reference is: in the process that has started the server, that.
@@ -61,7 +61,11 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
   Connection* take_or_gone();
   void give_back(Connection* connection);
   void drop(Connection* connection);
-  std::unique_ptr<Connection> open(const Hello& hello, std::uint64_t& session) const;
+  void drop_idle_locked();
+  Connection* open_locked(const std::string& key);
+  std::unique_ptr<Connection> open(const std::string& key, const Hello& hello,
+                                   std::uint64_t& session) const;
+  bool server_has_gone_locked() const;
   void before_fork();
   void after_fork_in_parent();
   void after_fork_in_child();

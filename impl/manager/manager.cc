@@ -79,10 +79,10 @@ void Manager::start(std::function<void()> initializer) {
   auto server = std::make_shared<detail::ServerProcess>(
       state_->entry, state_->address,
       detail::ServerContent{key_, state_->types, std::move(initializer)});
-  auto client = detail::Client::of(server->place(), key_);
+  auto client = detail::Client::of(server->place());
   try {
-    client->call(detail::kServer, "ping", {}, Deadline::never());
-  } catch (const Error&) {
+    client->connect(key_);
+  } catch (const std::exception&) {
     if (server->lives_after(kEarlyEnd)) throw;
     throw ProcessError("the server of the manager ended before it served");
   }
@@ -95,8 +95,8 @@ void Manager::start(std::function<void()> initializer) {
 
 void Manager::connect() {
   if (state_->phase != State::Phase::initial) throw ProcessError("the manager was started already");
-  auto client = detail::Client::of({state_->entry.name, address()}, key_);
-  client->connect();
+  auto client = detail::Client::of({state_->entry.name, address()});
+  client->connect(key_);
   state_->client = std::move(client);
   state_->phase = State::Phase::connected;
 }

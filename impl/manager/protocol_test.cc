@@ -178,7 +178,7 @@ TEST_P(ManagerStrangersProcesses, GetAnErrorForArgumentsThatAreNone) {
   for (const std::vector<std::byte>& arguments :
        {std::vector<std::byte>{}, {std::byte{0xc1}}, {std::byte{0xdd}, std::byte{0xff}}, {std::byte{1}}}) {
     Bytes message;
-    append_request({detail::kServer, 0, Deadline::never(), "ping", {}}, Object::list(), message);
+    append_request({detail::kServer, 0, Deadline::never(), "number_of_objects", {}}, Object::list(), message);
     message.pop_back();
     message.insert(message.end(), arguments.begin(), arguments.end());
     ASSERT_EQ(client->send(message), Status::ok);

@@ -284,7 +284,6 @@ Object Server::call_itself(const Request& request, Arguments& arguments, Session
     return {};
   }
   if (request.operation == "number_of_objects") return number_of_objects();
-  if (request.operation == "ping") return {};
   throw RemoteError("no operation '" + std::string(request.operation) + "' of the server");
 }
 

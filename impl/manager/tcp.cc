@@ -39,6 +39,15 @@ Found find(const std::string& address, int flags) {
   return {found, freeaddrinfo};
 }
 
+// Of a connect that goes on: an errno, or 0.
+int result_of(const UniqueFd& tcp) {
+  if (poll_until(tcp.get(), POLLOUT, Deadline::never()) < 0) return errno;
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(tcp.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  return error;
+}
+
 void prepare(const UniqueFd& tcp) {
   set_no_delay(tcp.get());
   const int on = 1;
@@ -89,9 +98,10 @@ class Tcp {
   static std::unique_ptr<Link> connect(const std::string& address) {
     const Found found = find(address, 0);
     UniqueFd made = make_socket(found->ai_family, SOCK_STREAM);
-    while (::connect(made.get(), found->ai_addr, found->ai_addrlen) != 0) {
-      if (errno == EISCONN) break;  // a signal had interrupted the first try
-      if (errno != EINTR && errno != EALREADY) throw_errno("connect to " + address);
+    if (::connect(made.get(), found->ai_addr, found->ai_addrlen) != 0) {
+      // After a signal it goes on by itself.
+      if (errno == EINTR) errno = result_of(made);
+      if (errno != 0) throw_errno("connect to " + address);
     }
     prepare(made);
     return std::make_unique<StreamLink>(std::move(made));

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// A server with its clients in one process: what it does when one of them does not take its reply,
+// goes while it waits, or leaves its session with others. No case forks.
+#include "impl/manager/server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <optional>
+#include <thread>
+
+#include "impl/manager/authentication.h"
+#include "impl/manager/containers.h"
+#include "impl/manager/errors.h"
+#include "impl/manager/stream_link.h"
+#include "impl/manager/synchronizers.h"
+#include "impl/os/socket.h"
+#include "impl/queue/queue_core.h"
+
+namespace ipc::detail {
+namespace {
+
+constexpr const char* kKey = "key";
+
+class ManagerServer : public testing::Test {
+ protected:
+  ManagerServer()
+      : server_({"none", "nowhere"}, kKey, {{"Queue", make_queue}, {"Lock", make_lock}}, -1) {}
+
+  // A connection of its own session, or of another's.
+  class Client {
+   public:
+    Client(Server& server, const Hello& hello) {
+      SocketPair pair = make_socket_pair(SOCK_STREAM);
+      fd_ = pair.ends[0].get();
+      serving_ = std::thread([&server, end = std::make_shared<UniqueFd>(std::move(pair.ends[1]))] {
+        StreamLink link(std::move(*end));
+        server.serve(link);
+      });
+      link_.emplace(std::move(pair.ends[0]));
+      EXPECT_TRUE(authenticate(*link_, kKey, Role::client));
+      Bytes message;
+      append_hello(hello, message);
+      EXPECT_EQ(link_->send(message), Status::ok);
+      Buffer reply;
+      EXPECT_EQ(link_->receive(reply), Status::ok);
+      session = parse_session(reply.bytes()).value();
+    }
+    ~Client() { leave(); }
+
+    void ask(std::uint64_t object, std::string_view operation, Object::List arguments = {},
+             Deadline deadline = Deadline::never()) {
+      Bytes message;
+      append_request({object, 0, deadline, operation, {}}, Object::list(std::move(arguments)),
+                     message);
+      EXPECT_EQ(link_->send(message), Status::ok);
+    }
+    Object answer() {
+      Buffer reply;
+      EXPECT_EQ(link_->receive(reply), Status::ok);
+      return value_of(reply.bytes());
+    }
+    Object call(std::uint64_t object, std::string_view operation, Object::List arguments = {},
+                Deadline deadline = Deadline::never()) {
+      ask(object, operation, std::move(arguments), deadline);
+      return answer();
+    }
+    std::uint64_t create(std::string_view type) {
+      const Object made = call(kServer, "create", {type, Object::list()});
+      return decode(made.as_handle().detail())[3].as_unsigned();
+    }
+    void receive_no_more() { shutdown(fd_, SHUT_RD); }
+    // Until the server has noticed it.
+    void leave() {
+      link_.reset();
+      if (serving_.joinable()) serving_.join();
+    }
+
+    std::uint64_t session = 0;
+
+   private:
+    int fd_;
+    std::optional<StreamLink> link_;
+    std::thread serving_;
+  };
+
+  Server server_;
+};
+
+TEST_F(ManagerServer, AnItemThatAClientDidNotGetIsTheFirstAgain) {
+  Client keeper(server_, {});
+  const std::uint64_t queue = keeper.create("Queue");
+  keeper.call(queue, "put", {"first"});
+  keeper.call(queue, "put", {"second"});
+  Client dying(server_, {});
+  dying.call(kServer, "refer", {queue});
+  dying.receive_no_more();
+  dying.ask(queue, "get");
+  dying.leave();
+  EXPECT_EQ(keeper.call(queue, "get"), Object("first"));
+  EXPECT_EQ(keeper.call(queue, "get"), Object("second"));
+}
+
+TEST_F(ManagerServer, AClientThatGoesWhileItWaitsTakesNothing) {
+  Client keeper(server_, {});
+  const std::uint64_t queue = keeper.create("Queue");
+  Client dying(server_, {});
+  dying.call(kServer, "refer", {queue});
+  dying.ask(queue, "get");
+  dying.leave();
+  keeper.call(queue, "put", {1});
+  EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object(1));
+  EXPECT_THROW(keeper.call(queue, "get", {}, Deadline::now()), Empty);
+}
+
+TEST_F(ManagerServer, ASessionLastsAsLongAsOneOfItsConnections) {
+  Client keeper(server_, {});
+  const std::uint64_t lock = keeper.create("Lock");
+  Client first(server_, {});
+  first.call(kServer, "refer", {lock});
+  Client next(server_, {Hello::Kind::next, first.session});
+  EXPECT_EQ(next.session, first.session);
+  EXPECT_EQ(next.call(lock, "acquire"), Object(true)) << "what one holds, the other does";
+  next.leave();
+  EXPECT_EQ(keeper.call(lock, "acquire", {}, Deadline::now()), Object(false));
+  first.leave();
+  EXPECT_EQ(keeper.call(lock, "acquire", {}, Deadline::now()), Object(true));
+}
+
+TEST_F(ManagerServer, AnHeirHoldsTheSameReferencesAndNoLocks) {
+  std::optional<Client> parent(std::in_place, server_, Hello{});
+  const std::uint64_t lock = parent->create("Lock");
+  parent->call(lock, "acquire");
+  Client child(server_, {Hello::Kind::heir, parent->session});
+  EXPECT_NE(child.session, parent->session);
+  EXPECT_EQ(child.call(lock, "acquire", {}, Deadline::now()), Object(false));
+  parent->leave();
+  EXPECT_EQ(child.call(lock, "acquire", {}, Deadline::now()), Object(true));
+  EXPECT_EQ(child.call(kServer, "number_of_objects"), Object(1));
+  child.call(kServer, "release", {lock});
+  EXPECT_EQ(child.call(kServer, "number_of_objects"), Object(0));
+  EXPECT_THROW(child.call(lock, "acquire"), RemoteError);
+}
+
+TEST_F(ManagerServer, ThereIsNoSessionThatNobodyBegan) {
+  for (const auto kind : {Hello::Kind::next, Hello::Kind::heir}) {
+    EXPECT_EQ(Client(server_, {kind, 12345}).session, 0u);
+  }
+}
+
+TEST_F(ManagerServer, AReferenceIsReleasedAsOftenAsItWasCounted) {
+  Client client(server_, {});
+  const std::uint64_t queue = client.create("Queue");
+  client.call(kServer, "refer", {queue});
+  client.call(kServer, "release", {queue});
+  EXPECT_EQ(client.call(queue, "qsize"), Object(0));
+  client.call(kServer, "release", {queue});
+  client.call(kServer, "release", {queue});
+  EXPECT_THROW(client.call(queue, "qsize"), RemoteError);
+  EXPECT_THROW(client.call(kServer, "refer", {queue}), RemoteError);
+  EXPECT_THROW(client.call(kServer, "refer", {}), TypeError);
+  EXPECT_THROW(client.call(kServer, "create", {"Queue", 1}), RemoteError);
+}
+
+}  // namespace
+}  // namespace ipc::detail
