@@ -6,8 +6,10 @@
 #include "impl/driver/errors.h"
 #include "impl/manager/client.h"
 #include "impl/manager/containers.h"
+#include "impl/manager/locks.h"
+#include "impl/manager/rendezvous.h"
 #include "impl/manager/server_process.h"
-#include "impl/manager/synchronizers.h"
+#include "impl/manager/values.h"
 
 namespace ipc {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A manager's life, who may reach it, proxies on their way between processes, and what the others
-// see when one of them is killed. Each case starts a server process.
+// see when one of them is killed. Each case starts a server process. Longer than most: one case for
+// each promise.
 #include "impl/manager/manager.h"
 
 #include <gmock/gmock.h>
@@ -11,6 +12,8 @@
 
 #include <filesystem>
 #include <future>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 #include "impl/manager/over_backends_test.h"

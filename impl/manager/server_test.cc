@@ -9,11 +9,12 @@
 #include <optional>
 #include <thread>
 
+#include "impl/codec/encoding.h"
 #include "impl/manager/authentication.h"
-#include "impl/manager/containers.h"
 #include "impl/manager/errors.h"
+#include "impl/manager/locks.h"
+#include "impl/manager/rendezvous.h"
 #include "impl/manager/stream_link.h"
-#include "impl/manager/synchronizers.h"
 #include "impl/os/socket.h"
 #include "impl/queue/queue_core.h"
 

@@ -7,11 +7,13 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
 #include "impl/manager/stream_link.h"
+#include "impl/os/deadline.h"
 #include "impl/os/error.h"
 #include "impl/os/loopback.h"
 #include "impl/os/socket.h"

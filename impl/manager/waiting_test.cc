@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Lock, RLock, Semaphore, Condition, Event, Barrier and Queue of a manager: what each gives and
 // throws, who waits and who goes on, also when one of them is killed. Each case starts a server.
+// Longer than most: one case for each promise.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,12 +20,12 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-class ManagerSynchronizersProcesses : public OverBackends {
+class ManagerWaitingProcesses : public OverBackends {
  protected:
   Manager m{options()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, ManagerSynchronizersProcesses,
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerWaitingProcesses,
                          testing::ValuesIn(usable_backends<ManagerRegistry>()), backend_name);
 
 template <class F>
@@ -57,7 +58,7 @@ class There {
   Running running_;
 };
 
-TEST_P(ManagerSynchronizersProcesses, ALockIsTakenOnceAndReleasedByAnybody) {
+TEST_P(ManagerWaitingProcesses, ALockIsTakenOnceAndReleasedByAnybody) {
   const auto lock = m.lock();
   EXPECT_TRUE(lock.acquire());
   EXPECT_FALSE(lock.acquire(false));
@@ -73,7 +74,7 @@ TEST_P(ManagerSynchronizersProcesses, ALockIsTakenOnceAndReleasedByAnybody) {
   EXPECT_FALSE(lock.try_lock());
 }
 
-TEST_P(ManagerSynchronizersProcesses, AnRLockIsItsThreadsUntilAsManyReleases) {
+TEST_P(ManagerWaitingProcesses, AnRLockIsItsThreadsUntilAsManyReleases) {
   const auto lock = m.rlock();
   lock.acquire();
   EXPECT_TRUE(lock.acquire(false)) << "again";
@@ -95,7 +96,7 @@ TEST_P(ManagerSynchronizersProcesses, AnRLockIsItsThreadsUntilAsManyReleases) {
   EXPECT_THROW(lock.release(), RuntimeError);
 }
 
-TEST_P(ManagerSynchronizersProcesses, AWaiterGetsTheLockThatIsReleased) {
+TEST_P(ManagerWaitingProcesses, AWaiterGetsTheLockThatIsReleased) {
   const auto lock = m.lock();
   lock.acquire();
   auto waiting = in_thread([&] { return lock.acquire(true, kHang); });
@@ -104,7 +105,7 @@ TEST_P(ManagerSynchronizersProcesses, AWaiterGetsTheLockThatIsReleased) {
   EXPECT_TRUE(waiting.get());
 }
 
-TEST_P(ManagerSynchronizersProcesses, ALockExcludesProcesses) {
+TEST_P(ManagerWaitingProcesses, ALockExcludesProcesses) {
   const auto lock = m.lock();
   const auto value = m.value("i", 0);
   const auto count = [&] {
@@ -122,7 +123,7 @@ TEST_P(ManagerSynchronizersProcesses, ALockExcludesProcesses) {
   EXPECT_EQ(value.get(), Object(200));
 }
 
-TEST_P(ManagerSynchronizersProcesses, LocksOfAKilledProcessAreReleased) {
+TEST_P(ManagerWaitingProcesses, LocksOfAKilledProcessAreReleased) {
   const auto lock = m.lock();
   const auto rlock = m.rlock();
   const auto condition = m.condition();
@@ -142,7 +143,7 @@ TEST_P(ManagerSynchronizersProcesses, LocksOfAKilledProcessAreReleased) {
   EXPECT_TRUE(condition.acquire(true, kHang));
 }
 
-TEST_P(ManagerSynchronizersProcesses, ASemaphoreCounts) {
+TEST_P(ManagerWaitingProcesses, ASemaphoreCounts) {
   const auto s = m.semaphore(2);
   EXPECT_TRUE(s.acquire());
   EXPECT_TRUE(s.acquire(false));
@@ -164,7 +165,7 @@ TEST_P(ManagerSynchronizersProcesses, ASemaphoreCounts) {
               ThrowsMessage<RemoteError>(HasSubstr("semaphore initial value must be >= 0")));
 }
 
-TEST_P(ManagerSynchronizersProcesses, AConditionNotifiesThoseWhoWait) {
+TEST_P(ManagerWaitingProcesses, AConditionNotifiesThoseWhoWait) {
   const auto c = m.condition();
   const auto there = m.queue();
   const auto wait = [&] {
@@ -189,7 +190,7 @@ TEST_P(ManagerSynchronizersProcesses, AConditionNotifiesThoseWhoWait) {
   EXPECT_TRUE(other.get());
 }
 
-TEST_P(ManagerSynchronizersProcesses, AConditionWantsItsLock) {
+TEST_P(ManagerWaitingProcesses, AConditionWantsItsLock) {
   const auto c = m.condition();
   EXPECT_THAT([&] { c.wait(0.01); },
               ThrowsMessage<RuntimeError>("cannot wait on un-acquired lock"));
@@ -213,7 +214,7 @@ TEST_P(ManagerSynchronizersProcesses, AConditionWantsItsLock) {
   EXPECT_THROW(m.create("Condition", {m.list()}), RemoteError);
 }
 
-TEST_P(ManagerSynchronizersProcesses, AConditionWaitsForAPredicateOfTheClient) {
+TEST_P(ManagerWaitingProcesses, AConditionWaitsForAPredicateOfTheClient) {
   const auto c = m.condition();
   const auto v = m.value("i", 0);
   const auto is_two = [&] { return v.get() == Object(2); };
@@ -233,7 +234,7 @@ TEST_P(ManagerSynchronizersProcesses, AConditionWaitsForAPredicateOfTheClient) {
   EXPECT_FALSE(c.wait_for(is_two, 0.01));
 }
 
-TEST_P(ManagerSynchronizersProcesses, AKilledWaitersNotificationGoesToAnother) {
+TEST_P(ManagerWaitingProcesses, AKilledWaitersNotificationGoesToAnother) {
   const auto c = m.condition();
   const auto there = m.queue();
   const auto wait = [&] {
@@ -258,7 +259,7 @@ TEST_P(ManagerSynchronizersProcesses, AKilledWaitersNotificationGoesToAnother) {
   other.get();
 }
 
-TEST_P(ManagerSynchronizersProcesses, AnEventReleasesAllThatWait) {
+TEST_P(ManagerWaitingProcesses, AnEventReleasesAllThatWait) {
   const auto e = m.event();
   EXPECT_FALSE(e.is_set());
   EXPECT_FALSE(e.wait(0.01));
@@ -284,7 +285,7 @@ TEST_P(ManagerSynchronizersProcesses, AnEventReleasesAllThatWait) {
   EXPECT_TRUE(e.wait());
 }
 
-TEST_P(ManagerSynchronizersProcesses, ABarrierLetsAllGoWhenTheLastComes) {
+TEST_P(ManagerWaitingProcesses, ABarrierLetsAllGoWhenTheLastComes) {
   const auto b = m.barrier(2);
   for (int round = 0; round < 3; ++round) {
     auto other = in_thread([&] { return b.wait(kHang); });
@@ -311,7 +312,7 @@ TEST_P(ManagerSynchronizersProcesses, ABarrierLetsAllGoWhenTheLastComes) {
   EXPECT_THROW(m.barrier(0), RemoteError);
 }
 
-TEST_P(ManagerSynchronizersProcesses, AKilledWaiterBreaksTheBarrier) {
+TEST_P(ManagerWaitingProcesses, AKilledWaiterBreaksTheBarrier) {
   const auto b = m.barrier(3);
   Running killed([&] { b.wait(); });
   auto waiting = in_thread([&] { return b.wait(kHang); });
@@ -321,7 +322,7 @@ TEST_P(ManagerSynchronizersProcesses, AKilledWaiterBreaksTheBarrier) {
   EXPECT_TRUE(b.broken());
 }
 
-TEST_P(ManagerSynchronizersProcesses, ABarriersActionRunsInTheServer) {
+TEST_P(ManagerWaitingProcesses, ABarriersActionRunsInTheServer) {
   Manager own(unstarted());
   own.register_action("once", [] {});
   own.register_action("fail", [] { throw ValueError("as told"); });
@@ -333,7 +334,7 @@ TEST_P(ManagerSynchronizersProcesses, ABarriersActionRunsInTheServer) {
   EXPECT_THROW(own.barrier(1, "unknown"), RemoteError);
 }
 
-TEST_P(ManagerSynchronizersProcesses, AQueueKeepsOrderAndBounds) {
+TEST_P(ManagerWaitingProcesses, AQueueKeepsOrderAndBounds) {
   const auto q = m.queue(2);
   EXPECT_TRUE(q.empty());
   q.put(1);
@@ -353,7 +354,7 @@ TEST_P(ManagerSynchronizersProcesses, AQueueKeepsOrderAndBounds) {
   EXPECT_EQ(q.qsize(), 0u) << "and the connection is in step";
 }
 
-TEST_P(ManagerSynchronizersProcesses, AQueueCountsTasks) {
+TEST_P(ManagerWaitingProcesses, AQueueCountsTasks) {
   for (const QueueProxy& q : {m.queue(), QueueProxy(m.create("Queue").handle())}) {
     q.join();
     q.put(1);
@@ -373,7 +374,7 @@ TEST_P(ManagerSynchronizersProcesses, AQueueCountsTasks) {
   EXPECT_TRUE(joinable.full());
 }
 
-TEST_P(ManagerSynchronizersProcesses, AWaitingGetHoldsUpNobody) {
+TEST_P(ManagerWaitingProcesses, AWaitingGetHoldsUpNobody) {
   const auto q = m.queue();
   const auto d = m.dict();
   auto waiting = in_thread([&] { return q.get(true, kHang); });
@@ -386,7 +387,7 @@ TEST_P(ManagerSynchronizersProcesses, AWaitingGetHoldsUpNobody) {
   EXPECT_TRUE(other->join(kHang));
 }
 
-TEST_P(ManagerSynchronizersProcesses, APutWaitsForRoom) {
+TEST_P(ManagerWaitingProcesses, APutWaitsForRoom) {
   const auto q = m.queue(1);
   q.put(1);
   auto waiting = in_thread([&] { q.put(2, true, kHang); });
@@ -396,7 +397,7 @@ TEST_P(ManagerSynchronizersProcesses, APutWaitsForRoom) {
   EXPECT_EQ(q.get(), Object(2));
 }
 
-TEST_P(ManagerSynchronizersProcesses, AKilledWaiterLosesNoItem) {
+TEST_P(ManagerWaitingProcesses, AKilledWaiterLosesNoItem) {
   const auto q = m.queue(1);
   const auto there = m.queue();
   Running getter([&] {
@@ -422,7 +423,7 @@ TEST_P(ManagerSynchronizersProcesses, AKilledWaiterLosesNoItem) {
   EXPECT_THROW(q.get(true, kBrief), Empty);
 }
 
-TEST_P(ManagerSynchronizersProcesses, AQueuesItemsOfProducersComeInTheirOrder) {
+TEST_P(ManagerWaitingProcesses, AQueuesItemsOfProducersComeInTheirOrder) {
   const auto q = m.queue(5);
   const auto produce = [&](int producer) {
     for (int i = 0; i < 50; ++i) q.put(Object::tuple({producer, i}));
