@@ -116,11 +116,11 @@ struct Parts {
 Handle handle_of(std::span<const std::byte> message) {
   const Parts parts(message);
   const auto arrival = holds().find(parts.type);
-  return {std::string(parts.type),
-          {parts.detail.begin(), parts.detail.end()},
-          std::ranges::equal(parts.ticket, kNoTicket) ? std::vector<UniqueFd>()
-                                                      : redeem(parts.ticket),
-          arrival == holds().end() ? nullptr : arrival->second(parts.detail)};
+  return {
+      std::string(parts.type),
+      {parts.detail.begin(), parts.detail.end()},
+      std::ranges::equal(parts.ticket, kNoTicket) ? std::vector<UniqueFd>() : redeem(parts.ticket),
+      arrival == holds().end() ? nullptr : arrival->second(parts.detail)};
 }
 
 void withdraw_handle(std::span<const std::byte> message) { unshare(Parts(message).ticket); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Both ends of a connection prove to each other that they have the same key, and do not tell it:
-// each sends a challenge of random bytes, each answers with the HMAC-SHA256 of both and of its role,
-// so that no answer serves twice or for the other side.
+// each sends a challenge of random bytes, each answers with the HMAC-SHA256 of both and of its
+// role, so that no answer serves twice or for the other side.
 //
 // Any thread may call. Nothing longer than a digest is received before it is over, and each message
 // of the other side must come within 10 s.
@@ -15,8 +15,8 @@ namespace ipc::detail {
 
 enum class Role { client, server };
 
-// False when the other side has another key, or does not speak so: then the connection is of no use.
-// A client throws ServerGone when there is no challenge.
+// False when the other side has another key, or does not speak so: then the connection is of no
+// use. A client throws ServerGone when there is no challenge.
 bool authenticate(Link& link, std::string_view key, Role role);
 
 // Random bytes for keys, names and numbers. Throws std::system_error.

@@ -14,8 +14,8 @@ namespace {
 std::mutex mutex;
 std::string key;
 
-const int registered = pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); },
-                                      [] { mutex.unlock(); });
+const int registered =
+    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The key that this process uses with managers that are given none: random bytes, which its children
-// have from it. Any thread may call; a fork waits meanwhile.
+// The key that this process uses with managers that are given none: random bytes, which its
+// children have from it. Any thread may call; a fork waits meanwhile.
 #pragma once
 
 #include <string>

@@ -2,10 +2,11 @@
 // What the implementer of a manager backend includes: the contract, and RegisterManager.
 //
 // There is one implementation of the objects (server.h, referent.h). What a backend is, is the way
-// to reach it: a store, which answers calls. Most are channels: something that listens and something
-// that connects, over which the store of client.h speaks with the server. A store of another make
-// (a database, a map in shared memory) brings an AnyHost and an AnyStore of its own, and names the
-// operations that it has in its entry; the typed API and the tests leave out the others.
+// to reach it: a store, which answers calls. Most are channels: something that listens and
+// something that connects, over which the store of client.h speaks with the server. A store of
+// another make (a database, a map in shared memory) brings an AnyHost and an AnyStore of its own,
+// and names the operations that it has in its entry; the typed API and the tests leave out the
+// others.
 //
 // A store is one process's. Any of its threads may call, and a call that waits holds up no other.
 // The host is made in the process that starts the manager; its server runs in a child of that.
@@ -135,9 +136,10 @@ template <ManagerChannel C>
 struct RegisterManager {
   RegisterManager(std::string name, Traits traits) {
     ManagerRegistry::add(
-        {std::move(name), std::move(traits), {}, [](const std::string& address) {
-           return std::make_unique<ChannelHost<C>>(address);
-         },
+        {std::move(name),
+         std::move(traits),
+         {},
+         [](const std::string& address) { return std::make_unique<ChannelHost<C>>(address); },
          [](const std::string& address) { return C::connect(address); }});
   }
 };

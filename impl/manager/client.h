@@ -2,15 +2,15 @@
 // Client: what one process has of a server that it reaches over a channel: its session, its
 // connections, a thread's call on one of them at a time.
 //
-// A call takes a connection that nobody uses, or opens one: there are as many as threads have called
-// at the same time, and none is closed before the client ends, for the session lives by them. Any
-// thread may call.
+// A call takes a connection that nobody uses, or opens one: there are as many as threads have
+// called at the same time, and none is closed before the client ends, for the session lives by
+// them. Any thread may call.
 //
-// A fork takes along what its parent holds: before it, the client opens a connection to a session of
-// the child's own that holds the same references. It is the child's alone, and so the kernel tells
-// the server when the child has ended, however it does. The child closes its copies of the parent's
-// connections. It has no session when the server has gone or does not answer, for which the fork
-// waits 10 s: what the child calls fails.
+// A fork takes along what its parent holds: before it, the client opens a connection to a session
+// of the child's own that holds the same references. It is the child's alone, and so the kernel
+// tells the server when the child has ended, however it does. The child closes its copies of the
+// parent's connections. It has no session when the server has gone or does not answer, for which
+// the fork waits 10 s: what the child calls fails.
 #pragma once
 
 #include <cstdint>

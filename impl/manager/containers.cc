@@ -74,7 +74,8 @@ class ListReferent final : public Exposing<ListReferent>, Guarded {
   Object remove_at(Arguments& given, Caller&) {
     Object old;
     const std::lock_guard hold(mutex_);
-    const std::size_t place = place_of(given[0], items_.size(), "list assignment index out of range");
+    const std::size_t place =
+        place_of(given[0], items_.size(), "list assignment index out of range");
     old = std::move(items_[place]);
     items_.erase(items_.begin() + static_cast<std::ptrdiff_t>(place));
     return {};
@@ -159,8 +160,7 @@ class ListReferent final : public Exposing<ListReferent>, Guarded {
   Object set(Arguments& given, Caller&) {
     Object old;
     const std::lock_guard hold(mutex_);
-    Object& item =
-        items_[place_of(given[0], items_.size(), "list assignment index out of range")];
+    Object& item = items_[place_of(given[0], items_.size(), "list assignment index out of range")];
     old = std::exchange(item, given.take(1));
     return {};
   }
@@ -214,22 +214,14 @@ class DictReferent final : public Exposing<DictReferent>,
 
   static const Methods<DictReferent>& methods() {
     using D = DictReferent;
-    static const Methods<D> all{{"clear", 0, 0, &D::clear},
-                                {"contains", 1, 1, &D::contains},
-                                {"copy", 0, 0, &D::copy},
-                                {"delete", 1, 1, &D::remove},
-                                {"get", 1, 1, &D::get},
-                                {"get_or", 1, 2, &D::get_or},
-                                {"items", 0, 0, &D::items},
-                                {"iterate", 0, 0, &D::iterate},
-                                {"keys", 0, 0, &D::keys},
-                                {"length", 0, 0, &D::length},
-                                {"pop", 1, 2, &D::pop},
-                                {"popitem", 0, 0, &D::popitem},
-                                {"set", 2, 2, &D::set},
-                                {"setdefault", 1, 2, &D::setdefault},
-                                {"str", 0, 0, &D::text},
-                                {"update", 1, 1, &D::update},
+    static const Methods<D> all{{"clear", 0, 0, &D::clear},  {"contains", 1, 1, &D::contains},
+                                {"copy", 0, 0, &D::copy},    {"delete", 1, 1, &D::remove},
+                                {"get", 1, 1, &D::get},      {"get_or", 1, 2, &D::get_or},
+                                {"items", 0, 0, &D::items},  {"iterate", 0, 0, &D::iterate},
+                                {"keys", 0, 0, &D::keys},    {"length", 0, 0, &D::length},
+                                {"pop", 1, 2, &D::pop},      {"popitem", 0, 0, &D::popitem},
+                                {"set", 2, 2, &D::set},      {"setdefault", 1, 2, &D::setdefault},
+                                {"str", 0, 0, &D::text},     {"update", 1, 1, &D::update},
                                 {"values", 0, 0, &D::values}};
     return all;
   }

@@ -94,9 +94,12 @@ TEST_P(ManagerContainersProcesses, AListIsSlicedAsPythonSlices) {
   EXPECT_EQ(l[5], Object("in"));
   l.set(SliceOf{0, 4, 2}, list({"x", "y"}));
   EXPECT_EQ(plain(l), list({"x", "a", "y", "c", 3, "in", 4, 5}));
-  EXPECT_THAT([&] { l.set(SliceOf{0, 4, 2}, list({1})); },
-              ThrowsMessage<ValueError>(
-                  "attempt to assign sequence of size 1 to extended slice of size 2"));
+  EXPECT_THAT(
+      [&] {
+        l.set(SliceOf{0, 4, 2}, list({1}));
+      },
+      ThrowsMessage<ValueError>(
+          "attempt to assign sequence of size 1 to extended slice of size 2"));
   l.del(SliceOf{{}, {}, 2});
   EXPECT_EQ(plain(l), list({"a", "c", "in", 5}));
   l.del(SliceOf{1});
@@ -125,7 +128,8 @@ TEST_P(ManagerContainersProcesses, AListIsAddedMultipliedReversedAndSorted) {
   EXPECT_THAT([&] { mixed.sort(); },
               ThrowsMessage<TypeError>(HasSubstr("'<' not supported between instances of")));
   EXPECT_EQ(mixed.size(), 3u);
-  const auto pairs = m.list(list({Object::tuple({2, "b"}), Object::tuple({2, "a"}), Object::tuple({1})}));
+  const auto pairs =
+      m.list(list({Object::tuple({2, "b"}), Object::tuple({2, "a"}), Object::tuple({1})}));
   pairs.sort();
   EXPECT_EQ(pairs.str(), "[(1,), (2, 'a'), (2, 'b')]");
 }

@@ -56,7 +56,8 @@ std::string type_name(const std::exception& error) {
 }  // namespace
 
 NamedError named(const std::exception& error) {
-  const auto found = std::ranges::find_if(kKinds, [&](const Kind& one) { return one.is_of(error); });
+  const auto found =
+      std::ranges::find_if(kKinds, [&](const Kind& one) { return one.is_of(error); });
   if (found != std::end(kKinds)) return {std::string(found->name), error.what()};
   return {"RemoteError", type_name(error) + ": " + error.what()};
 }

@@ -101,8 +101,8 @@ class RLockReferent final : public Exposing<RLockReferent>, public Lockable {
   }
   bool acquire_for(Caller& caller) override {
     std::unique_lock hold(mutex_);
-    const bool is_taken = waiters_.wait(
-        caller, hold, [&] { return depth_ == 0 || holder_ == caller.user; });
+    const bool is_taken =
+        waiters_.wait(caller, hold, [&] { return depth_ == 0 || holder_ == caller.user; });
     if (is_taken) {
       holder_ = caller.user;
       ++depth_;

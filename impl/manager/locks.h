@@ -16,6 +16,6 @@ std::shared_ptr<Referent> make_lock(Arguments& arguments);
 std::shared_ptr<Referent> make_rlock(Arguments& arguments);
 std::shared_ptr<Referent> make_semaphore(Arguments& arguments);          // none, or a value
 std::shared_ptr<Referent> make_bounded_semaphore(Arguments& arguments);  // none, or a value
-std::shared_ptr<Referent> make_condition(Arguments& arguments);  // none, or a Lock or RLock
+std::shared_ptr<Referent> make_condition(Arguments& arguments);          // none, or a Lock or RLock
 
 }  // namespace ipc::detail

@@ -43,10 +43,8 @@ struct Manager::State {
       {"BoundedSemaphore", detail::make_bounded_semaphore},
       {"Condition", detail::make_condition},
       {"Event", detail::make_event},
-      {"Barrier",
-       [actions = actions](Arguments& arguments) {
-         return detail::make_barrier(arguments, *actions);
-       }},
+      {"Barrier", [actions = actions](
+                      Arguments& arguments) { return detail::make_barrier(arguments, *actions); }},
       {"Queue", detail::make_queue},
       {"JoinableQueue", detail::make_queue},
       {"Value", detail::make_value},
@@ -127,8 +125,7 @@ Object Manager::call(std::string_view operation, Object::List arguments) const {
   if (!state_->client || state_->phase == State::Phase::ended) {
     throw StateError("server not yet started, or shut down");
   }
-  return state_->client->call(detail::kServer, operation, std::move(arguments),
-                              Deadline::never());
+  return state_->client->call(detail::kServer, operation, std::move(arguments), Deadline::never());
 }
 
 Proxy Manager::create(std::string_view type, Object::List arguments) const {

@@ -21,9 +21,9 @@
 // lock that the factories need. Proxies are good in every process, a Manager in the one that made
 // it and, to create objects, in its children.
 //
-// End: the server ends at shutdown(), or with the last of the Manager and the proxies of the process
-// that has started it, or with that process. A proxy elsewhere does not keep it. Calls then throw
-// ServerGone, at once; those that wait, too. Nothing in the server is saved.
+// End: the server ends at shutdown(), or with the last of the Manager and the proxies of the
+// process that has started it, or with that process. A proxy elsewhere does not keep it. Calls then
+// throw ServerGone, at once; those that wait, too. Nothing in the server is saved.
 //
 // Security: who connects proves that he has the key, and so does the server, without telling it.
 // After that each trusts the other: a client may call everything that the types have.
@@ -47,8 +47,8 @@ class ServerProcess;
 }
 
 struct ManagerOptions {
-  std::string backend = "unix_socket";  // CPython's
-  std::string address = {};             // none: one that nobody else has
+  std::string backend = "unix_socket";                // CPython's
+  std::string address = {};                           // none: one that nobody else has
   std::optional<std::string> authkey = std::nullopt;  // any bytes; none: that of this process
   bool start = true;
 };
@@ -62,7 +62,8 @@ class Manager {
   Manager& operator=(Manager&&) = delete;
   ~Manager();
 
-  // Throws StateError after start. `type`: as create() is to know it; one that is there is replaced.
+  // Throws StateError after start. `type`: as create() is to know it; one that is there is
+  // replaced.
   void register_type(std::string type, Factory factory);
   void register_action(std::string name, std::function<void()> action);  // for barrier()
 
@@ -75,7 +76,7 @@ class Manager {
   // second time does nothing. Throws StateError when this object has not started it.
   void shutdown(double seconds = 1.0);
 
-  std::string address() const;             // throws StateError before it is settled
+  std::string address() const;  // throws StateError before it is settled
   const std::string& authkey() const { return key_; }
   std::optional<pid_t> pid() const;  // of the server; none unless this object has started it
 

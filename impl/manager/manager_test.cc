@@ -406,6 +406,16 @@ TEST(ManagerProcess, WhatAKilledServerAndItsKilledCreatorLeftGoesWithTheNextStar
     kill(creator->pid().value(), SIGSTOP);  // it removes nothing
     kill(static_cast<pid_t>(what[1].as_integer()), SIGKILL);
   }
+  const auto is_there = [&] {
+    try {
+      return ManagerRegistry::get("unix_socket").connect(path) != nullptr;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  };
+  for (const Deadline hang = deadline_of(kHang); is_there() && !hang.passed();) {
+    std::this_thread::yield();
+  }
   EXPECT_TRUE(std::filesystem::exists(path));
   Manager next;
   EXPECT_FALSE(std::filesystem::exists(path));

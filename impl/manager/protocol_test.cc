@@ -37,8 +37,9 @@ TEST(ManagerProtocol, ARequestIsParsedAsItWasMade) {
   message.clear();
   append_request({0, 0, Deadline::never(), "", {}}, Object::list(), message);
   EXPECT_TRUE(detail::parse_request(message)->deadline.is_never());
-  EXPECT_THROW(append_request({0, 0, Deadline::never(), std::string(256, 'x'), {}}, Object(), message),
-               ValueError);
+  EXPECT_THROW(
+      append_request({0, 0, Deadline::never(), std::string(256, 'x'), {}}, Object(), message),
+      ValueError);
 }
 
 TEST(ManagerProtocol, WhatIsCutOffInItsHeadIsNoRequest) {
@@ -175,10 +176,13 @@ TEST_P(ManagerStrangersProcesses, AreClosedWhenTheySayWhatNoClientSays) {
 
 TEST_P(ManagerStrangersProcesses, GetAnErrorForArgumentsThatAreNone) {
   const auto client = known();
-  for (const std::vector<std::byte>& arguments :
-       {std::vector<std::byte>{}, {std::byte{0xc1}}, {std::byte{0xdd}, std::byte{0xff}}, {std::byte{1}}}) {
+  for (const std::vector<std::byte>& arguments : {std::vector<std::byte>{},
+                                                  {std::byte{0xc1}},
+                                                  {std::byte{0xdd}, std::byte{0xff}},
+                                                  {std::byte{1}}}) {
     Bytes message;
-    append_request({detail::kServer, 0, Deadline::never(), "number_of_objects", {}}, Object::list(), message);
+    append_request({detail::kServer, 0, Deadline::never(), "number_of_objects", {}}, Object::list(),
+                   message);
     message.pop_back();
     message.insert(message.end(), arguments.begin(), arguments.end());
     ASSERT_EQ(client->send(message), Status::ok);

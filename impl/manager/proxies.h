@@ -11,8 +11,8 @@
 //
 // Each call is atomic, two are not. Who may call, errors and ownership: proxy.h. Timeouts are
 // seconds, none is for ever; where Python raises ValueError for a negative one, so do Lock, RLock
-// and Queue, for the others it is zero. What waits in the server holds up nobody else, and ends with
-// its process.
+// and Queue, for the others it is zero. What waits in the server holds up nobody else, and ends
+// with its process.
 #pragma once
 
 #include <cstddef>
@@ -127,9 +127,7 @@ class ListProxy : public SequenceProxy<ListProxy> {
   void reverse() const { call("reverse"); }
   void sort(bool reverse = false) const { call("sort", {reverse}); }  // TypeError
   bool contains(Object value) const { return call("contains", {std::move(value)}).as_bool(); }
-  std::size_t count(Object value) const {
-    return call("count", {std::move(value)}).as_unsigned();
-  }
+  std::size_t count(Object value) const { return call("count", {std::move(value)}).as_unsigned(); }
   // Throws ValueError when it is not there.
   std::size_t index(Object value, std::int64_t start = 0,
                     std::optional<std::int64_t> stop = std::nullopt) const {
@@ -170,8 +168,8 @@ class DictProxy : public Proxy {
   bool contains(Object key) const { return call("contains", {std::move(key)}).as_bool(); }
   std::size_t size() const { return call("length").as_unsigned(); }
   void clear() const { call("clear"); }
-  Object copy() const { return call("copy"); }      // a plain dict
-  Object items() const { return call("items"); }    // plain lists
+  Object copy() const { return call("copy"); }    // a plain dict
+  Object items() const { return call("items"); }  // plain lists
   Object keys() const { return call("keys"); }
   Object values() const { return call("values"); }
   Object pop(Object key) const { return call("pop", {std::move(key)}); }

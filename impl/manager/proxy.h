@@ -9,10 +9,10 @@
 // throws what the operation throws in the server, RemoteError for what has no type here, ServerGone
 // when the server has ended, ValueError for an argument that cannot be encoded.
 //
-// A plain value: copies are of the same object, and equal. A process holds a reference as long as it
-// has a copy; a forked child has one of its own, until it ends. The server drops an object when
-// nobody holds it and no other object contains a proxy of it. A process that is killed holds nothing
-// any more.
+// A plain value: copies are of the same object, and equal. A process holds a reference as long as
+// it has a copy; a forked child has one of its own, until it ends. The server drops an object when
+// nobody holds it and no other object contains a proxy of it. A process that is killed holds
+// nothing any more.
 //
 // In messages: a proxy can be an item of an Object, a task's argument or all of a message, also in
 // the objects of managers; who gets it holds a reference from then on. It must know the key of the

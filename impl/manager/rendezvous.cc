@@ -42,9 +42,8 @@ class EventReferent final : public Exposing<EventReferent> {
   }
   Object wait(Arguments&, Caller& caller) {
     std::unique_lock hold(mutex_);
-    return waiters_.wait(caller, hold, [this, before = times_set_] {
-      return is_set_ || times_set_ != before;
-    });
+    return waiters_.wait(caller, hold,
+                         [this, before = times_set_] { return is_set_ || times_set_ != before; });
   }
 
   std::mutex mutex_;
@@ -62,12 +61,9 @@ class BarrierReferent final : public Exposing<BarrierReferent> {
 
   static const Methods<BarrierReferent>& methods() {
     using B = BarrierReferent;
-    static const Methods<B> all{{"abort", 0, 0, &B::abort},
-                                {"broken", 0, 0, &B::broken},
-                                {"n_waiting", 0, 0, &B::n_waiting},
-                                {"parties", 0, 0, &B::parties},
-                                {"reset", 0, 0, &B::reset},
-                                {"wait", 0, 0, &B::wait}};
+    static const Methods<B> all{{"abort", 0, 0, &B::abort},         {"broken", 0, 0, &B::broken},
+                                {"n_waiting", 0, 0, &B::n_waiting}, {"parties", 0, 0, &B::parties},
+                                {"reset", 0, 0, &B::reset},         {"wait", 0, 0, &B::wait}};
     return all;
   }
 
@@ -154,10 +150,10 @@ class QueueReferent final : public Exposing<QueueReferent> {
 
   static const Methods<QueueReferent>& methods() {
     using Q = QueueReferent;
-    static const Methods<Q> all{{"empty", 0, 0, &Q::empty}, {"full", 0, 0, &Q::full},
-                                {"get", 0, 0, &Q::get},     {"join", 0, 0, &Q::join},
-                                {"put", 1, 1, &Q::put},     {"qsize", 0, 0, &Q::qsize},
-                                {"task_done", 0, 0, &Q::task_done}};
+    static const Methods<Q> all{
+        {"empty", 0, 0, &Q::empty},        {"full", 0, 0, &Q::full}, {"get", 0, 0, &Q::get},
+        {"join", 0, 0, &Q::join},          {"put", 1, 1, &Q::put},   {"qsize", 0, 0, &Q::qsize},
+        {"task_done", 0, 0, &Q::task_done}};
     return all;
   }
   // It is the first again, whatever the size is now.
@@ -227,11 +223,11 @@ std::shared_ptr<Referent> make_barrier(Arguments& arguments, const Actions& acti
   std::function<void()> action;
   if (!arguments[1].is_none()) {
     const auto found = actions.find(arguments[1].as_text());
-    if (found == actions.end()) throw ValueError("no action " + repr(arguments[1]) + " is registered");
+    if (found == actions.end())
+      throw ValueError("no action " + repr(arguments[1]) + " is registered");
     action = found->second;
   }
-  const Timeout timeout =
-      arguments[2].is_none() ? std::nullopt : Timeout(arguments[2].as_real());
+  const Timeout timeout = arguments[2].is_none() ? std::nullopt : Timeout(arguments[2].as_real());
   return std::make_shared<BarrierReferent>(arguments[0].as_integer(), std::move(action), timeout);
 }
 

@@ -54,18 +54,15 @@ void for_each_handle(const Object& value, const auto& use) {
 
 Entry::Entry(Server& a_server, std::uint64_t an_id, std::string a_type,
              std::shared_ptr<Referent> a_referent)
-    : server(a_server),
-      id(an_id),
-      type(std::move(a_type)),
-      referent(std::move(a_referent)) {}
+    : server(a_server), id(an_id), type(std::move(a_type)), referent(std::move(a_referent)) {}
 
 Entry::~Entry() {
   const std::lock_guard hold(server.objects_mutex_);
   server.objects_.erase(id);
 }
 
-Server::Server(StorePlace place, std::string key,
-               std::map<std::string, Factory, std::less<>> types, int stop_fd)
+Server::Server(StorePlace place, std::string key, std::map<std::string, Factory, std::less<>> types,
+               int stop_fd)
     : place_(std::move(place)),
       key_(std::move(key)),
       types_(std::move(types)),

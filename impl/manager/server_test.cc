@@ -26,7 +26,8 @@ constexpr const char* kKey = "key";
 class ManagerServer : public testing::Test {
  protected:
   ManagerServer()
-      : server_({"none", "nowhere"}, kKey, {{"Queue", make_queue}, {"Lock", make_lock}}, -1) {}
+      : server_({"unix_socket", "/nowhere"}, kKey, {{"Queue", make_queue}, {"Lock", make_lock}},
+                -1) {}
 
   // A connection of its own session, or of another's.
   class Client {

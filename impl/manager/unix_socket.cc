@@ -77,7 +77,8 @@ class UnixSocket {
   class Listener {
    public:
     explicit Listener(const std::string& address)
-        : path_(address.empty() ? new_path() : address), socket_(make_socket(AF_UNIX, SOCK_STREAM)) {
+        : path_(address.empty() ? new_path() : address),
+          socket_(make_socket(AF_UNIX, SOCK_STREAM)) {
       const UnixName name = name_of(path_);
       // The file's mode is that of the socket before it.
       if (fchmod(socket_.get(), S_IRUSR | S_IWUSR) != 0) throw_errno("fchmod of a socket");

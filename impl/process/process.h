@@ -40,7 +40,7 @@ namespace ipc {
 namespace detail {
 class PoolCore;
 class ServerProcess;
-}
+}  // namespace detail
 
 // Thrown by a process's function to end it (Python's SystemExit): with a status, of which the
 // lowest 8 bits count, or with a text, which is printed on stderr and gives status 1.
