@@ -131,7 +131,10 @@ class Sender {
   }
 
  private:
-  std::size_t room(std::uint64_t place) const { return received_ + way_->capacity - place; }
+  // Never more than the ring, whatever a hostile peer writes into the state.
+  std::size_t room(std::uint64_t place) const {
+    return std::min<std::size_t>(received_ + way_->capacity - place, way_->capacity);
+  }
   bool has_room(std::uint64_t place, std::size_t bytes) {
     if (received_ + way_->capacity < place + bytes) received_ = state_.received.load();
     return received_ + way_->capacity >= place + bytes;
@@ -179,7 +182,9 @@ class Receiver {
         const Status s = wait(Deadline::never());
         if (s != Status::ok) return s == Status::closed ? Status::corrupt : s;
       }
-      const auto piece = rest.first(std::min(rest.size(), sent_ - place));
+      // As the sender's room().
+      const std::size_t there = std::min<std::size_t>(sent_ - place, way_->capacity);
+      const auto piece = rest.first(std::min(rest.size(), there));
       way_->copy_out(place, piece);
       place += piece.size();
       rest = rest.subspan(piece.size());

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -56,7 +57,7 @@ class Participants {
   bool may_spin(std::uint32_t number) {
     const int here = tell_cpu(number);
     static const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    const std::uint32_t used = used_.load(std::memory_order_relaxed);
+    const std::uint32_t used = std::min(used_.load(std::memory_order_relaxed), kMost);
     bool apart = false;
     long there = 0;
     for (std::uint32_t other = 0; other < used; ++other) {

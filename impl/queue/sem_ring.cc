@@ -60,8 +60,9 @@ class SemRing {
     return sizeof(Length) +
            (bounds_.message_bytes + sizeof(Length) - 1) / sizeof(Length) * sizeof(Length);
   }
+  // One of ours, whatever a hostile peer writes into the state.
   std::byte* slot(std::uint32_t number) const {
-    return static_cast<std::byte*>(slots_.address()) + number * stride();
+    return static_cast<std::byte*>(slots_.address()) + number % bounds_.items * stride();
   }
   std::uint32_t after(std::uint32_t number) const {
     return number + 1 == bounds_.items ? 0 : number + 1;
@@ -89,12 +90,13 @@ class SemRing {
     const std::byte* const from = slot(state_->first);
     Length length;
     std::memcpy(&length, from, sizeof length);
-    message.resize(length);
-    if (length != 0) std::memcpy(message.data(), from + sizeof length, length);
+    const bool good = length <= bounds_.message_bytes;
+    message.resize(good ? length : 0);
+    if (message.size() != 0) std::memcpy(message.data(), from + sizeof length, length);
     state_->first = after(state_->first);
     state_->lock.release();
     state_->free.release();
-    return Status::ok;
+    return good ? Status::ok : Status::corrupt;
   }
 
   ItemBounds bounds_;

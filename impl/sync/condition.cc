@@ -35,7 +35,7 @@ void Condition::require_lock(const char* what) const {
 
 Condition::Waiter& Condition::new_waiter() {
   Waiter* found = nullptr;
-  const std::uint32_t used = state_->used.load(std::memory_order_relaxed);
+  const std::uint32_t used = std::min(state_->used.load(std::memory_order_relaxed), kMost);
   for (std::uint32_t i = 0; i < used && found == nullptr; ++i) {
     Waiter& waiter = state_->waiters[i];
     // One that was killed has left its place as it was.
@@ -74,7 +74,7 @@ void Condition::notify(std::uint32_t n) {
   require_lock("notify");
   for (; n != 0; --n) {
     Waiter* first = nullptr;
-    const std::uint32_t used = state_->used.load(std::memory_order_relaxed);
+    const std::uint32_t used = std::min(state_->used.load(std::memory_order_relaxed), kMost);
     for (std::uint32_t i = 0; i < used; ++i) {
       Waiter& waiter = state_->waiters[i];
       if (waiter.state.load(std::memory_order_relaxed) != Waiter::waiting) continue;
