@@ -59,7 +59,8 @@ def test_the_programs_of_the_readme_are_programs_and_print_what_it_says(installe
         (tmp_path / f"{name}.cc").write_text(snippet)
     (tmp_path / "CMakeLists.txt").write_text(PROJECT.format(names=" ".join(names)))
     programs = build(tmp_path, tmp_path / "build", installed)
-    messages, values, pool = (run(programs / name, cwd="/").splitlines() for name in names)
+    messages, values, pool, shared = (run(programs / name, cwd="/").splitlines() for name in names)
     assert messages == ["[42, None, 'hello']", "amy"]
     assert values == []  # its exit status says whether the values are right
+    assert shared == ["{3: 9}", "9"]
     assert pool[0] == "49" and sorted(pool[1:]) == ["1", "4", "9"]
