@@ -99,8 +99,8 @@ TEST_F(ManagerServer, AnItemThatAClientDidNotGetIsTheFirstAgain) {
   dying.receive_no_more();
   dying.ask(queue, "get");
   dying.leave();
-  EXPECT_EQ(keeper.call(queue, "get"), Object("first"));
-  EXPECT_EQ(keeper.call(queue, "get"), Object("second"));
+  EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object("first"));
+  EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object("second"));
 }
 
 TEST_F(ManagerServer, AClientThatGoesWhileItWaitsTakesNothing) {

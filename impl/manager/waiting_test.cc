@@ -315,9 +315,13 @@ TEST_P(ManagerWaitingProcesses, ABarrierLetsAllGoWhenTheLastComes) {
 TEST_P(ManagerWaitingProcesses, AKilledWaiterBreaksTheBarrier) {
   const auto b = m.barrier(3);
   Running killed([&] { b.wait(); });
-  auto waiting = in_thread([&] { return b.wait(kHang); });
+  auto waiting = in_thread([&] { return b.wait(); });
   while (b.n_waiting() != 2) std::this_thread::yield();
   killed->kill();
+  if (!is_over(waiting, kHang)) {
+    ADD_FAILURE() << "the other waits for the dead one";
+    b.abort();
+  }
   EXPECT_THROW(waiting.get(), BrokenBarrier);
   EXPECT_TRUE(b.broken());
 }
