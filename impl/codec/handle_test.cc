@@ -144,8 +144,14 @@ TEST(Handles, StayWhereTheyAreWhenAnotherTypeIsAskedFor) {
   EXPECT_TRUE(decode<Object>(message)[0].is_handle());
 }
 
+TEST(Handles, WithoutDescriptorsAreFetchedFromNobody) {
+  const Bytes message = encoded(Handle("Thing", kDetail, {}));
+  for (int again = 0; again < 2; ++again) EXPECT_EQ(decode<Handle>(message).type(), "Thing");
+}
+
 TEST(Handles, ThatAreMalformedGiveAnError) {
-  const Bytes good = encoded(Handle("Thing", kDetail, {}));
+  UniqueFd other;
+  const Bytes good = encoded(handle_of_socket(other));
   ASSERT_EQ(decode<Handle>(good).type(), "Thing");
   EXPECT_THAT([&] { decode<Object>(good); }, ThrowsMessage<DecodeError>(HasSubstr("handle: ")))
       << "it was fetched before";

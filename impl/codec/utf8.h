@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace ipc {
@@ -52,6 +53,20 @@ inline std::size_t valid_utf8_prefix(std::string_view text) {
     at += size;
   }
   return at;
+}
+
+// With what is not valid replaced.
+inline std::string as_utf8(std::string_view text) {
+  std::string good;
+  while (!text.empty()) {
+    const std::size_t valid = valid_utf8_prefix(text);
+    good += text.substr(0, valid);
+    text.remove_prefix(valid);
+    if (text.empty()) break;
+    good += "\uFFFD";
+    text.remove_prefix(1);
+  }
+  return good;
 }
 
 }  // namespace ipc

@@ -14,17 +14,26 @@ namespace {
 std::mutex mutex;
 std::string key;
 
-const int registered =
-    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
+// REQUIRES: the lock is held.
+void settle() {
+  if (!key.empty()) return;
+  key.resize(32);
+  detail::fill_randomly(std::as_writable_bytes(std::span(key)));
+}
+
+// At a fork at the latest: a child has the key of its parent, whoever of the two asks first.
+const int registered = pthread_atfork(
+    [] {
+      mutex.lock();
+      settle();
+    },
+    [] { mutex.unlock(); }, [] { mutex.unlock(); });
 
 }  // namespace
 
 std::string authkey() {
   const std::lock_guard hold(mutex);
-  if (key.empty()) {
-    key.resize(32);
-    detail::fill_randomly(std::as_writable_bytes(std::span(key)));
-  }
+  settle();
   return key;
 }
 

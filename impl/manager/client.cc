@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <utility>
 
 #include "impl/codec/encoding.h"
 #include "impl/manager/authentication.h"
@@ -17,12 +18,16 @@ namespace {
 
 thread_local const Client* the_replying = nullptr;
 
+// While one reply is decoded another may be: of a manager whose proxy is in the first.
 class Replying {
  public:
-  explicit Replying(const Client* client) { the_replying = client; }
-  ~Replying() { the_replying = nullptr; }
+  explicit Replying(const Client* client) : before_(std::exchange(the_replying, client)) {}
+  ~Replying() { the_replying = before_; }
   Replying(const Replying&) = delete;
   Replying& operator=(const Replying&) = delete;
+
+ private:
+  const Client* const before_;
 };
 
 // Of this thread, in its process.
@@ -45,11 +50,12 @@ class Forks {
 
   std::shared_ptr<Client> find_or_make(const StorePlace& place) {
     const ManagerEntry& entry = ManagerRegistry::get(place.backend);
+    std::string key = authkey();  // before the lock: a fork takes both, in either order
     const std::lock_guard hold(mutex_);
     std::weak_ptr<Client>& known = clients_[place];
     std::shared_ptr<Client> client = known.lock();
     if (!client) {
-      client = std::make_shared<Client>(entry, place, authkey());
+      client = std::make_shared<Client>(entry, place, std::move(key));
       known = client;
     }
     return client;
@@ -131,16 +137,20 @@ class Client::Lease {
 Object Client::call(std::uint64_t object, std::string_view operation, Object::List arguments,
                     Deadline deadline) {
   const auto gone = [this] { return ServerGone("the manager at " + place_.address + " is gone"); };
+  // They end after the reply: the server may have a proxy among them from nobody else.
+  const Object all = Object::list(std::move(arguments));
   Lease lease(*this, take_or_gone());
   lease->request.clear();
-  append_request({object, thread_number(), deadline, operation, {}},
-                 Object::list(std::move(arguments)), lease->request);
+  append_request({object, thread_number(), deadline, operation, {}}, all, lease->request);
   lease.set_over(false);
   if (lease->link->send(lease->request) != Status::ok) {
     withdraw_request(lease->request);
     throw gone();
   }
-  if (lease->link->receive(lease->reply) != Status::ok) throw gone();
+  if (lease->link->receive(lease->reply) != Status::ok) {
+    withdraw_request(lease->request);
+    throw gone();
+  }
   lease.set_over(true);
   const Replying scope(this);
   return value_of(lease->reply.bytes());

@@ -230,7 +230,7 @@ class DictReferent final : public Exposing<DictReferent>,
   Object key_at(std::size_t place, std::size_t size) {
     const std::lock_guard hold(mutex_);
     if (dict_.size() != size) throw RuntimeError("dictionary changed size during iteration");
-    return place == size ? Object() : Object::tuple({dict_.begin()[place].first});
+    return place >= size ? Object() : Object::tuple({dict_.begin()[place].first});
   }
 
  private:

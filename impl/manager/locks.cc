@@ -192,6 +192,12 @@ class ConditionReferent final : public Exposing<ConditionReferent> {
                                 {"wait", 0, 0, &C::wait}};
     return all;
   }
+  // A notification that nobody got is another's.
+  void undelivered(std::string_view operation, Object result) override {
+    if (operation != "wait" || !result.as_bool()) return;
+    const std::lock_guard hold(mutex_);
+    notify_locked(1);
+  }
   // A lock of its own is no object that the server would tell.
   void forget(std::uint64_t session) override {
     std::dynamic_pointer_cast<Referent>(lock_)->forget(session);

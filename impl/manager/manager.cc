@@ -14,8 +14,6 @@
 namespace ipc {
 namespace {
 
-constexpr double kEarlyEnd = 1;  // seconds that a server may take to end that does not answer
-
 const ManagerEntry& usable(const std::string& backend) {
   const ManagerEntry& entry = ManagerRegistry::get(backend);
   require_usable(entry.kFamily, entry.name, entry.traits);
@@ -80,12 +78,7 @@ void Manager::start(std::function<void()> initializer) {
       state_->entry, state_->address,
       detail::ServerContent{key_, state_->types, std::move(initializer)});
   auto client = detail::Client::of(server->place());
-  try {
-    client->connect(key_);
-  } catch (const std::exception&) {
-    if (server->lives_after(kEarlyEnd)) throw;
-    throw ProcessError("the server of the manager ended before it served");
-  }
+  client->connect(key_);
   client->set_keeper(server);
   state_->address = server->place().address;
   state_->server = std::move(server);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -41,7 +42,11 @@ std::string chosen_address(const std::string& backend) {
 // A process that has ended and is nobody's any more, or is only still to be reaped.
 bool has_ended(pid_t pid) {
   for (const Deadline hang = deadline_of(kHang); !hang.passed();) {
-    if (kill(pid, 0) != 0) return true;
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string all;
+    std::getline(file, all);
+    const std::size_t name_ends = all.rfind(')');
+    if (name_ends == std::string::npos || all[name_ends + 2] == 'Z') return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return false;
@@ -197,6 +202,39 @@ TEST_P(ManagerProcesses, AnotherManagerAtTheSameAddressServes) {
   Manager next({.backend = GetParam(), .address = address});
   EXPECT_EQ(next.dict().size(), 0u);
   EXPECT_THROW(old.size(), RemoteError) << "what the first one had has gone";
+  { const Manager gone = std::move(m); }
+  Manager other(elsewhere(address, next.authkey()));
+  other.connect();  // the end of the first one took nothing from the next
+}
+
+TEST_P(ManagerProcesses, ShutdownIsForTheProcessThatHasStartedIt) {
+  Manager m(options());
+  auto [here, there] = Pipe();
+  Process child([&m, &end = there] {
+    try {
+      m.shutdown();
+      end.send("shut down");
+    } catch (const StateError&) {
+      end.send("refused");
+    }
+  });
+  child.start();
+  EXPECT_EQ(here.recv(), "refused");
+  child.join();
+  EXPECT_EQ(m.dict().size(), 0u);
+}
+
+TEST_P(ManagerProcesses, AChildThatWasThereBeforeTheManagerHasItsKey) {
+  set_authkey("");  // as in a process that nobody has asked for it
+  auto [here, there] = Pipe();
+  Process child([&end = there] { end.send(ListProxy(end.recv().as_handle()).size()); });
+  child.start();
+  Manager m(options());
+  const auto two = m.list(list({1, 2}));
+  here.send(Object(two.handle()));
+  ASSERT_TRUE(here.poll(kHang));
+  EXPECT_EQ(here.recv(), 2);
+  child.join();
 }
 
 TEST_P(ManagerProcesses, TypesOfOnesOwnAreCreatedByName) {

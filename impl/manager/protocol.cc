@@ -13,6 +13,8 @@
 namespace ipc::detail {
 namespace {
 
+constexpr std::size_t kLongestText = 65536;  // of an error
+
 constexpr std::byte kValue{0};
 constexpr std::byte kError{1};
 constexpr std::int64_t kForEver = -1;  // of nanoseconds to wait
@@ -50,20 +52,6 @@ class Parts {
  private:
   std::span<const std::byte> left_;
 };
-
-// With what no str holds replaced.
-std::string as_utf8(std::string_view text) {
-  std::string good;
-  while (!text.empty()) {
-    const std::size_t valid = valid_utf8_prefix(text);
-    good += text.substr(0, valid);
-    text.remove_prefix(valid);
-    if (text.empty()) break;
-    good += "\uFFFD";
-    text.remove_prefix(1);
-  }
-  return good;
-}
 
 std::int64_t wait_of(Deadline deadline) {
   if (deadline.is_never()) return kForEver;
@@ -150,7 +138,8 @@ void append_value(const Object& value, Bytes& out) {
 void append_error(const std::exception& error, Bytes& out) {
   const NamedError what = named(error);
   out.push_back(kError);
-  encode(Object::list({what.name, as_utf8(what.text)}), out);
+  encode(Object::list({what.name, as_utf8(std::string_view(what.text).substr(0, kLongestText))}),
+         out);
 }
 
 Object value_of(std::span<const std::byte> reply) {

@@ -100,6 +100,24 @@ TEST(ManagerProtocol, ErrorsArriveAsTheSameType) {
   EXPECT_THROW(detail::value_of({}), DecodeError);
 }
 
+TEST(ManagerProtocol, AProxyInAProxyWithoutEndIsNone) {
+  Bytes message;
+  encode(Object(), message);
+  for (int level = 0; level < 5000; ++level) {
+    Bytes around;
+    encode(Object(Handle("Proxy", message, {})), around);
+    message = std::move(around);
+  }
+  EXPECT_THROW(decode(message), DecodeError);
+}
+
+TEST(ManagerProtocol, ErrorsAreCutWhereTheyAreLong) {
+  Bytes reply;
+  append_error(KeyError(std::string(std::size_t{1} << 20, 'k')), reply);
+  EXPECT_LT(reply.size(), std::size_t{1} << 17);
+  EXPECT_THROW(detail::value_of(reply), KeyError);
+}
+
 class ManagerStrangersProcesses : public OverBackends {
  protected:
   std::unique_ptr<Link> link() { return ManagerRegistry::get(GetParam()).connect(m.address()); }

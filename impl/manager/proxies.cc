@@ -50,6 +50,11 @@ bool AcquirerProxy::acquire(bool block, Timeout timeout) const {
   return call("acquire", {}, deadline_of(block, timeout)).as_bool();
 }
 
+bool SemaphoreProxy::acquire(bool block, Timeout timeout) const {
+  if (block && is_negative(timeout)) timeout = 0;
+  return AcquirerProxy::acquire(block, timeout);
+}
+
 bool ConditionProxy::wait(Timeout timeout) const {
   return call("wait", {}, deadline_of(timeout)).as_bool();
 }

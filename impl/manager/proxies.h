@@ -255,6 +255,8 @@ class RLockProxy : public AcquirerProxy {
 class SemaphoreProxy : public AcquirerProxy {
  public:
   SemaphoreProxy(Handle handle) : SemaphoreProxy(std::move(handle), "Semaphore") {}
+  // A negative timeout is zero.
+  bool acquire(bool block = true, Timeout timeout = std::nullopt) const;
   // So many. A BoundedSemaphore throws ValueError above its first value.
   void release(std::int64_t count = 1) const { call("release", {count}); }
   void unlock() const { release(); }

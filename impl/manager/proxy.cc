@@ -2,9 +2,10 @@
 #include "impl/manager/proxy.h"
 
 #include <ostream>
+#include <tuple>
 #include <utility>
 
-#include "impl/codec/encoding.h"
+#include "impl/codec/msgpack.h"
 #include "impl/manager/client.h"
 #include "impl/manager/server.h"
 
@@ -61,11 +62,10 @@ namespace {
 
 struct Detail {
   explicit Detail(std::span<const std::byte> bytes) {
-    const Object all = decode(bytes);
-    if (all.size() != 4) throw DecodeError(0, "a proxy has four parts");
-    place = {all[0].as_text(), all[1].as_text()};
-    type = all[2].as_text();
-    id = all[3].as_unsigned();
+    // Not as an Object: a handle in it would be one more level, without end.
+    std::tie(place.backend, place.address, type, id) =
+        decode<std::tuple<std::string, std::string, std::string, std::uint64_t>>(bytes);
+    if (type.empty()) throw DecodeError(0, "a proxy has four parts");
   }
 
   StorePlace place;

@@ -60,7 +60,7 @@ Slice::Slice(const Object& start, const Object& stop, const Object& step, std::s
   const auto length = static_cast<std::int64_t>(size);
   begin = bound(start, length, by, by < 0 ? length - 1 : 0);
   const std::int64_t end = bound(stop, length, by, by < 0 ? -1 : length);
-  by = std::clamp(by, -length - 1, length + 1);  // so that no place overflows
+  by = std::clamp(by, -length - 2, length + 2);  // so that no place overflows; 1 stays what is 1
   if (by > 0) {
     count = begin < end ? static_cast<std::size_t>((end - begin - 1) / by + 1) : 0;
   } else {

@@ -2,6 +2,7 @@
 #include "impl/manager/server.h"
 
 #include <poll.h>
+#include <pthread.h>
 
 #include <array>
 #include <cerrno>
@@ -70,7 +71,10 @@ Server::Server(StorePlace place, std::string key, std::map<std::string, Factory,
       next_id_(random_number()) {}  // none is of an earlier server at the same place
 
 Server* Server::here() { return the_server; }
-void Server::set_here() { the_server = this; }
+void Server::set_here() {
+  the_server = this;
+  pthread_atfork(nullptr, nullptr, [] { the_server = nullptr; });  // a child is not the server
+}
 
 std::shared_ptr<Entry> Server::find(std::uint64_t id) const {
   const std::lock_guard hold(objects_mutex_);
@@ -220,7 +224,7 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
           withdraw(std::span(reply).subspan(1));
           throw ValueError("it is too long");
         }
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {
         if (entry) entry->referent->undelivered(request->operation, std::move(result));
         reply.clear();
         throw RemoteError("the result cannot be sent: " + std::string(error.what()));

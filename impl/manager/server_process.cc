@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "impl/manager/server_process.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 
+#include "impl/driver/errors.h"
+#include "impl/manager/errors.h"
 #include "impl/manager/server.h"
 #include "impl/os/error.h"
 
@@ -17,6 +22,11 @@ namespace {
 
 constexpr double kGrace = 1;  // seconds after SIGTERM
 
+void tell(const UniqueFd& event) {
+  const std::uint64_t one = 1;
+  static_cast<void>(!write(event.get(), &one, sizeof one));  // again: it is told already
+}
+
 }  // namespace
 
 ServerProcess::ServerProcess(const ManagerEntry& entry, const std::string& address,
@@ -24,9 +34,10 @@ ServerProcess::ServerProcess(const ManagerEntry& entry, const std::string& addre
     : host_(entry.make(address)),
       place_{entry.name, host_->address()},
       stop_(eventfd(0, EFD_CLOEXEC)),
+      serves_(eventfd(0, EFD_CLOEXEC)),
       owner_(getpid()),
       process_([this, content = std::move(content)] { run(content); }) {
-  if (!stop_) throw_errno("eventfd");
+  if (!stop_ || !serves_) throw_errno("eventfd");
   const std::string_view number = std::string_view(process_.name()).substr(sizeof "Process" - 1);
   process_.set_name("SyncManager" + std::string(number));
   try {
@@ -36,6 +47,14 @@ ServerProcess::ServerProcess(const ManagerEntry& entry, const std::string& addre
     throw;
   }
   host_->leave();
+  std::array<pollfd, 2> watched{{{serves_.get(), POLLIN, 0}, {process_.sentinel(), POLLIN, 0}}};
+  while (poll(watched.data(), watched.size(), -1) < 0) {
+    if (errno != EINTR) throw_errno("poll");
+  }
+  if (watched[0].revents == 0) {
+    host_->remove();
+    throw ProcessError("the server of the manager ended before it served");
+  }
 }
 
 ServerProcess::~ServerProcess() {
@@ -54,18 +73,19 @@ void ServerProcess::run(const ServerContent& content) {
   // Never destroyed: threads that serve connections end with the process only.
   auto* const server = new Server(place_, content.key, content.types, stop_.get());
   server->set_here();
+  tell(serves_);
   host_->serve(*server, parent_process()->sentinel());
 }
 
-bool ServerProcess::lives_after(double seconds) { return !process_.join(seconds); }
-
 void ServerProcess::end(double seconds) {
-  const std::uint64_t one = 1;
-  static_cast<void>(!write(stop_.get(), &one, sizeof one));  // again: it is told already
-  if (lives_after(seconds)) process_.terminate();
-  if (lives_after(kGrace)) process_.kill();
+  if (getpid() != owner_) throw StateError("only the process that has started a server ends it");
+  if (std::exchange(is_over_, true)) return;
+  tell(stop_);
+  if (!process_.join(seconds)) process_.terminate();
+  if (!process_.join(kGrace)) process_.kill();
   process_.join();
-  host_->remove();
+  // One that was not killed has done it, and another may have the address now.
+  if (process_.exitcode() != 0) host_->remove();
 }
 
 }  // namespace ipc::detail

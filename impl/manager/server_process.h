@@ -26,7 +26,8 @@ struct ServerContent {
 
 class ServerProcess {
  public:
-  // Listens when it returns. Throws as the backend does, std::system_error.
+  // Serves when it returns, after the initializer. Throws as the backend does, ProcessError when
+  // the server ended before, std::system_error.
   ServerProcess(const ManagerEntry& entry, const std::string& address, ServerContent content);
   ~ServerProcess();  // ends it, in the process that has started it
   ServerProcess(const ServerProcess&) = delete;
@@ -34,9 +35,8 @@ class ServerProcess {
 
   const StorePlace& place() const { return place_; }
   std::optional<pid_t> pid() const { return process_.pid(); }
-  // False when it has ended within the time.
-  bool lives_after(double seconds);
-  // Tells it to; after so many seconds with SIGTERM, a second later with SIGKILL.
+  // Tells it to; after so many seconds with SIGTERM, a second later with SIGKILL. A second time
+  // does nothing. Throws StateError in another process than the one that has started it.
   void end(double seconds);
 
  private:
@@ -44,9 +44,11 @@ class ServerProcess {
 
   const std::unique_ptr<AnyHost> host_;
   const StorePlace place_;
-  const UniqueFd stop_;  // an eventfd: readable when the server is to end
+  const UniqueFd stop_;    // an eventfd: readable when the server is to end
+  const UniqueFd serves_;  // when it serves
   const pid_t owner_;
   Process process_;
+  bool is_over_ = false;
 };
 
 }  // namespace ipc::detail

@@ -79,11 +79,16 @@ class UnixSocket {
     explicit Listener(const std::string& address)
         : path_(address.empty() ? new_path() : address),
           socket_(make_socket(AF_UNIX, SOCK_STREAM)) {
-      const UnixName name = name_of(path_);
+      // One that does not listen yet would look left behind.
+      const std::string unfinished = address.empty() ? path_ + ".new" : path_;
+      const UnixName name = name_of(unfinished);
       // The file's mode is that of the socket before it.
       if (fchmod(socket_.get(), S_IRUSR | S_IWUSR) != 0) throw_errno("fchmod of a socket");
       if (bind(socket_.get(), name.get(), name.size) != 0) throw_errno("bind to " + path_);
       if (listen(socket_.get(), SOMAXCONN) != 0) throw_errno("listen on " + path_);
+      if (unfinished != path_ && rename(unfinished.c_str(), path_.c_str()) != 0) {
+        throw_errno("rename " + unfinished);
+      }
     }
     std::string address() const { return path_; }
     int fd() const { return socket_.get(); }

@@ -156,6 +156,7 @@ TEST_P(ManagerWaitingProcesses, ASemaphoreCounts) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(s.acquire(false));
   EXPECT_FALSE(s.acquire(false));
   EXPECT_THROW(s.release(0), ValueError);
+  EXPECT_FALSE(m.semaphore(0).acquire(true, -1)) << "as 0";
   const auto bounded = m.bounded_semaphore();
   EXPECT_THAT([&] { bounded.release(); },
               ThrowsMessage<ValueError>("Semaphore released too many times"));
@@ -218,10 +219,13 @@ TEST_P(ManagerWaitingProcesses, AConditionWaitsForAPredicateOfTheClient) {
   const auto c = m.condition();
   const auto v = m.value("i", 0);
   const auto is_two = [&] { return v.get() == Object(2); };
+  const auto there = m.queue();
   auto waiting = in_thread([&] {
     const std::lock_guard hold(c);
+    there.put(true);
     return c.wait_for(is_two, kHang);
   });
+  there.get();  // it holds the lock until it waits
   for (int i = 1; i <= 2; ++i) {
     const std::lock_guard hold(c);
     v.set(i);
@@ -274,8 +278,10 @@ TEST_P(ManagerWaitingProcesses, AnEventReleasesAllThatWait) {
   there.get();
   there.get();
   EXPECT_FALSE(is_over(one, kBrief));
-  e.set();
-  e.clear();
+  do {  // again for one that waits only now
+    e.set();
+    e.clear();
+  } while (!is_over(one, kBrief) || !is_over(other, kBrief));
   EXPECT_TRUE(one.get()) << "though it was cleared at once";
   EXPECT_TRUE(other.get());
   EXPECT_FALSE(e.is_set());
@@ -359,7 +365,7 @@ TEST_P(ManagerWaitingProcesses, AQueueKeepsOrderAndBounds) {
 }
 
 TEST_P(ManagerWaitingProcesses, AQueueCountsTasks) {
-  for (const QueueProxy& q : {m.queue(), QueueProxy(m.create("Queue").handle())}) {
+  for (const QueueProxy& q : {m.queue(), QueueProxy(m.joinable_queue())}) {
     q.join();
     q.put(1);
     q.put(2);

@@ -25,20 +25,6 @@ std::string type_name(const std::type_info& type) {
   return status == 0 ? name.get() : type.name();
 }
 
-// With what no message carries replaced.
-std::string as_utf8(std::string_view text) {
-  std::string good;
-  while (!text.empty()) {
-    const std::size_t valid = valid_utf8_prefix(text);
-    good += text.substr(0, valid);
-    text.remove_prefix(valid);
-    if (text.empty()) break;
-    good += "\uFFFD";
-    text.remove_prefix(1);
-  }
-  return good;
-}
-
 Bytes error_message(const std::string& type, std::string_view text) {
   Bytes message{kError};
   encode(std::tuple(type, as_utf8(text)), message);
