@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -91,7 +92,10 @@ class AnyStore {
 struct StorePlace {
   std::string backend;
   std::string address;
-  auto operator<=>(const StorePlace&) const = default;
+  bool operator==(const StorePlace&) const = default;
+  bool operator<(const StorePlace& other) const {  // for a map
+    return std::tie(backend, address) < std::tie(other.backend, other.address);
+  }
 };
 
 // What the registry holds.
