@@ -41,7 +41,7 @@ class ListReferent final : public Exposing<ListReferent>, Guarded {
                                 {"str", 0, 0, &L::text}};
     return all;
   }
-  void undelivered(std::string_view operation, Object result) override {
+  void undelivered(std::string_view operation, Object&& result) override {
     if (operation != "pop") return;
     const std::lock_guard hold(mutex_);
     items_.push_back(std::move(result));

@@ -197,7 +197,7 @@ TEST_P(ManagerContainersProcesses, ADictIsGoneThroughByKeyUntilItsSizeChanges) {
 }
 
 TEST_P(ManagerContainersProcesses, ANamespaceHasAttributes) {
-  const auto n = m.namespace_(Object::dict({{"y", "a"}}));
+  const auto n = m.name_space(Object::dict({{"y", "a"}}));
   n["x"] = 1;
   n["_here"] = 2;
   EXPECT_EQ(n["x"], Object(1));
@@ -266,7 +266,7 @@ TEST_P(ManagerContainersProcesses, ValuesAreCopiedAndProxiesAreReferences) {
   d["deep"] = list({Object::tuple({inner})});
   EXPECT_EQ(ListProxy(d["deep"].get()[0][0].as_handle()), inner);
   EXPECT_THROW(DictProxy{d["l"]}, TypeError);
-  const auto n = m.namespace_();
+  const auto n = m.name_space();
   n["l"] = inner;
   EXPECT_EQ(ListProxy(n["l"]), inner);
 }

@@ -129,7 +129,7 @@ ListProxy Manager::list(Object items) const { return create("list", {std::move(i
 DictProxy Manager::dict(Object entries) const {
   return create("dict", {std::move(entries)}).handle();
 }
-NamespaceProxy Manager::namespace_(Object attributes) const {
+NamespaceProxy Manager::name_space(Object attributes) const {
   return create("Namespace", {std::move(attributes)}).handle();
 }
 LockProxy Manager::lock() const { return create("Lock").handle(); }

@@ -85,7 +85,7 @@ class Manager {
   Proxy create(std::string_view type, Object::List arguments = {}) const;
   ListProxy list(Object items = Object::list()) const;
   DictProxy dict(Object entries = Object::dict()) const;
-  NamespaceProxy namespace_(Object attributes = Object::dict()) const;
+  NamespaceProxy name_space(Object attributes = Object::dict()) const;
   LockProxy lock() const;
   RLockProxy rlock() const;
   SemaphoreProxy semaphore(std::int64_t value = 1) const;

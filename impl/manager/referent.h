@@ -144,7 +144,7 @@ class Referent {
   // What the operation gives. What it throws, the caller gets (errors.h).
   virtual Object call(std::string_view operation, Arguments& arguments, Caller& caller) = 0;
   // What an operation has given, and its client did not get: it went before.
-  virtual void undelivered(std::string_view, Object) {}
+  virtual void undelivered(std::string_view, Object&&) {}
   // That client has gone, with all its threads.
   virtual void forget(std::uint64_t) {}
 };

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <type_traits>
+#include <utility>
 
 #include "impl/codec/encoding.h"
 #include "impl/manager/authentication.h"
@@ -86,7 +87,7 @@ std::shared_ptr<Entry> Server::add(std::string_view type, std::shared_ptr<Refere
   std::unique_lock hold(objects_mutex_);
   const std::uint64_t id = next_id_++;
   hold.unlock();
-  const auto entry = std::make_shared<Entry>(*this, id, std::string(type), std::move(made));
+  auto entry = std::make_shared<Entry>(*this, id, std::string(type), std::move(made));
   hold.lock();
   objects_.emplace(id, entry);
   return entry;
@@ -145,7 +146,7 @@ std::shared_ptr<Server::Session> Server::join(std::uint64_t& number, const Hello
     ++old->connections;
     return old;
   }
-  const auto made = std::make_shared<Session>();
+  auto made = std::make_shared<Session>();
   made->connections = 1;
   number = random_number();
   sessions_.emplace(number, made);
@@ -225,7 +226,7 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
           throw ValueError("it is too long");
         }
       } catch (const std::exception& error) {
-        if (entry) entry->referent->undelivered(request->operation, std::move(result));
+        if (entry) entry->referent->undelivered(request->operation, std::exchange(result, {}));
         reply.clear();
         throw RemoteError("the result cannot be sent: " + std::string(error.what()));
       }

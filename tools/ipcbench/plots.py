@@ -38,6 +38,7 @@ from .series import PLACEMENTS, parse
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 FIRST = 1 / 0.9  # lines against percentiles begin at 10 %: nobody asks for the fastest of all
 ASIDE = 1.12  # factor between the marks of neighbouring lines of a figure against percentiles
+GAP = 16  # a line between sizes that are so far apart says little of those between
 FAR = 4  # sizes nearer than this factor to each other are no curve
 NEAR = 5.0  # floors farther than this factor from all mechanisms are left out, to keep the scale
 
@@ -87,8 +88,9 @@ def grey_note(data: Data, points: Sequence[Point]) -> str:
 
 
 def skips(own: Sequence[float], all_x: Iterable[float]) -> bool:
-    """Whether a line through its own places goes over one where others were measured."""
-    return len(own) < sum(own[0] <= x <= own[-1] for x in set(all_x))
+    """Whether a line through its own places goes far, over one where others were measured."""
+    others = set(all_x)
+    return any(b > GAP * a and any(a < x < b for x in others) for a, b in zip(own, own[1:]))
 
 
 def skip_note(points: Sequence[Point]) -> str:
