@@ -196,7 +196,7 @@ std::vector<Broken<SharedPair>> all_broken() {
       broken_lock<GivesUpEarly>("GivesUpEarly", "KeepsDeadlines", "before its deadline"),
       broken_lock<TornWhenReadAlone>("TornWhenReadAlone", "IsReadWhole", "torn"),
       broken_lock<WritesTooMuch>("WritesTooMuch", "IsWrittenInParts", "changed another"),
-      broken_lock<OutlivesItsHolder>("OutlivesItsHolder", "KilledHoldersAreAsTheTraitsSay", "hang",
+      broken_lock<OutlivesItsHolder>("OutlivesItsHolder", "KilledHoldersAreAsTheTraitsSay", "time-out",
                                      false),
       broken_lock<OutlivesItsHolder>("OutlivesItsVictim", "KilledAtAnyTimeCostsNoOtherAddition",
                                      "timed_out instead of ok", false),
