@@ -22,13 +22,26 @@ class Lockable {
   virtual void release_for(const User& user) = 0;
 };
 
-class LockReferent final : public Exposing<LockReferent>, public Lockable {
+// What the client of a lock calls.
+template <class L>
+class ExposedLock : public Exposing<L>, public Lockable {
  public:
-  static const Methods<LockReferent>& methods() {
-    static const Methods<LockReferent> all{{"acquire", 0, 0, &LockReferent::acquire},
-                                           {"release", 0, 0, &LockReferent::release}};
+  static const Methods<L>& methods() {
+    static const Methods<L> all{{"acquire", 0, 0, &ExposedLock::acquire},
+                                {"release", 0, 0, &ExposedLock::release}};
     return all;
   }
+
+ private:
+  Object acquire(Arguments&, Caller& caller) { return acquire_for(caller); }
+  Object release(Arguments&, Caller& caller) {
+    release_for(caller.user);
+    return {};
+  }
+};
+
+class LockReferent final : public ExposedLock<LockReferent> {
+ public:
   void forget(std::uint64_t session) override {
     const std::lock_guard hold(mutex_);
     if (holder_ && holder_->session == session) let_go();
@@ -57,11 +70,6 @@ class LockReferent final : public Exposing<LockReferent>, public Lockable {
   }
 
  private:
-  Object acquire(Arguments&, Caller& caller) { return acquire_for(caller); }
-  Object release(Arguments&, Caller& caller) {
-    release_for(caller.user);
-    return {};
-  }
   void let_go() {
     holder_.reset();
     waiters_.wake_one();
@@ -72,13 +80,8 @@ class LockReferent final : public Exposing<LockReferent>, public Lockable {
   std::optional<User> holder_;
 };
 
-class RLockReferent final : public Exposing<RLockReferent>, public Lockable {
+class RLockReferent final : public ExposedLock<RLockReferent> {
  public:
-  static const Methods<RLockReferent>& methods() {
-    static const Methods<RLockReferent> all{{"acquire", 0, 0, &RLockReferent::acquire},
-                                            {"release", 0, 0, &RLockReferent::release}};
-    return all;
-  }
   void forget(std::uint64_t session) override {
     const std::lock_guard hold(mutex_);
     if (depth_ != 0 && holder_.session == session) let_go();
@@ -116,11 +119,6 @@ class RLockReferent final : public Exposing<RLockReferent>, public Lockable {
   }
 
  private:
-  Object acquire(Arguments&, Caller& caller) { return acquire_for(caller); }
-  Object release(Arguments&, Caller& caller) {
-    release_for(caller.user);
-    return {};
-  }
   void let_go() {
     depth_ = 0;
     waiters_.wake_one();

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <thread>
+#include <utility>
 
 #include "impl/os/error.h"
 
@@ -32,6 +33,18 @@ std::unique_ptr<Link> accept_link(const UniqueFd& listener,
   }
   prepare(socket);
   return std::make_unique<StreamLink>(std::move(socket));
+}
+
+Traits stream_link_traits(std::string summary, std::string source) {
+  return {.summary = std::move(summary),
+          .source = std::move(source),
+          .wait_class = WaitClass::block,
+          .max_message = kLongestMessage,
+          .producers = kMany,
+          .consumers = kMany,
+          .on_kill =
+              "a client's references, locks and waiting calls are given back; a server's "
+              "clients get ServerGone at once"};
 }
 
 }  // namespace ipc

@@ -33,4 +33,7 @@ class StreamLink final : public Link {
 std::unique_ptr<Link> accept_link(const UniqueFd& listener,
                                   const std::function<void(const UniqueFd&)>& prepare);
 
+// What the traits of such managers have in common.
+Traits stream_link_traits(std::string summary, std::string source);
+
 }  // namespace ipc

@@ -110,16 +110,14 @@ class Tcp {
   }
 };
 
-const RegisterManager<Tcp> registered(
-    "tcp", {.summary = "TCP, no Nagle, a connection and a server thread for each call at a time",
-            .source = "tcp(7)",
-            .wait_class = WaitClass::block,
-            .max_message = kLongestMessage,
-            .producers = kMany,
-            .consumers = kMany,
-            .on_kill = "a client's references, locks and waiting calls are given back; a server's "
-                       "clients get ServerGone at once",
-            .needs = "Linux, a loopback interface"});
+Traits traits() {
+  Traits traits = stream_link_traits(
+      "TCP, no Nagle, a connection and a server thread for each call at a time", "tcp(7)");
+  traits.needs = "Linux, a loopback interface";
+  return traits;
+}
+
+const RegisterManager<Tcp> registered("tcp", traits());
 
 }  // namespace
 }  // namespace ipc

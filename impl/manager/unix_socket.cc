@@ -108,17 +108,15 @@ class UnixSocket {
   }
 };
 
-const RegisterManager<UnixSocket> registered(
-    "unix_socket",
-    {.summary = "unix stream sockets, one and a server thread for each call at a time",
-     .source = "unix(7); CPython's Manager",
-     .wait_class = WaitClass::block,
-     .max_message = kLongestMessage,
-     .producers = kMany,
-     .consumers = kMany,
-     .on_kill = "a client's references, locks and waiting calls are given back; a server's clients "
-                "get ServerGone at once",
-     .leftovers = "a socket in a directory of its own, until the next manager starts"});
+Traits traits() {
+  Traits traits =
+      stream_link_traits("unix stream sockets, one and a server thread for each call at a time",
+                         "unix(7); CPython's Manager");
+  traits.leftovers = "a socket in a directory of its own, until the next manager starts";
+  return traits;
+}
+
+const RegisterManager<UnixSocket> registered("unix_socket", traits());
 
 }  // namespace
 }  // namespace ipc

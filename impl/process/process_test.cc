@@ -364,20 +364,24 @@ TEST(Processes, AreListedWhileTheyRun) {
   moved.kill();
 }
 
-// Objects that nobody destroys: what Python's interpreter does at its end is done all the same.
+// Two objects that nobody destroys: of a daemon, whose pid it sends, and of what is done after a
+// while.
+void start_for_nobody(Connection& out, std::atomic<int>& done) {
+  auto* const daemon = new Process{run_for_ever, "daemon", true};
+  daemon->start();
+  out.send(daemon->pid().value());
+  auto* const slow = new Process{[&done] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    done = 1;
+  }};
+  slow->start();
+}
+
+// What Python's interpreter does at its end is done all the same.
 TEST(Processes, WaitForTheirChildrenAtTheirEndButTerminateDaemons) {
   const Shared<std::atomic<int>> done(0);
   auto [here, there] = Pipe(false);
-  Process child{[&, &out = there] {
-    auto* const daemon = new Process{run_for_ever, "daemon", true};
-    daemon->start();
-    out.send(daemon->pid().value());
-    auto* const slow = new Process{[&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      *done = 1;
-    }};
-    slow->start();
-  }};
+  Process child{[&, &out = there] { start_for_nobody(out, *done); }};
   child.start();
   const auto daemon = here.recv<pid_t>();
   EXPECT_EQ(end_of(child), 0);
@@ -390,14 +394,7 @@ TEST(Processes, AreWaitedForWhenTheProgramExits) {
   const Shared<std::atomic<int>> done(0);
   auto [here, there] = Pipe(false);
   Child program = fork_child([&, &out = there]() -> int {
-    auto* const daemon = new Process{run_for_ever, "daemon", true};
-    daemon->start();
-    out.send(daemon->pid().value());
-    auto* const slow = new Process{[&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      *done = 1;
-    }};
-    slow->start();
+    start_for_nobody(out, *done);
     std::exit(0);
   });
   const auto daemon = here.recv<pid_t>();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How figures look: one look per backend, engineering units, and the sheet that holds the panels.
 
-Lengths are inches, text sizes points.
+Lengths are inches, text sizes points. Longer than most: whatever figures have in common in their looks stands here.
 """
 
 from __future__ import annotations

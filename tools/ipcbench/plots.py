@@ -2,7 +2,7 @@
 """Draws the figures of a run folder: what each shows stands at its function.
 
 They read summary.csv (one point a series: the median over process runs with its interval) and, for
-the percentile curves, histograms.csv. What was not measured is not drawn.
+the percentile curves, histograms.csv. What was not measured is not drawn. Longer than most: a function for each figure.
 """
 
 from __future__ import annotations
