@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: MIT
 // The rings made here, one machine instruction at a time: a process is held (ptrace) after each
 // instruction of a call, and meanwhile the other side uses the ring; or it is killed there; or two
-// processes take turns by the instruction in an order drawn by chance. What this cannot show is
-// what needs two CPUs: stores that are seen late or in another order. Those are ThreadSanitizer's.
+// processes, of a queue four, take turns by the instruction in an order drawn by chance. What this
+// cannot show is what needs two CPUs: stores that are seen late or in another order. Those are
+// ThreadSanitizer's.
+#include "impl/os/stepped_test.h"
+
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "impl/driver/payload.h"
-#include "impl/os/affinity.h"
-#include "impl/os/child.h"
-#include "impl/os/error.h"
+#include "impl/os/mapping.h"
 #include "impl/pipe/backend.h"
 #include "impl/queue/backend.h"
 
@@ -32,7 +30,7 @@ namespace {
 using End = std::unique_ptr<AnyEndpoint>;
 
 constexpr std::size_t kBytes = 64;
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPatience{30};
 
 // One way through a backend of either family.
 class Way {
@@ -61,98 +59,25 @@ class Way {
   std::unique_ptr<AnyQueue> queue_;
 };
 
-// What a held process calls where its holder shall know how far it has come.
-void mark() { raise(SIGSTOP); }
-
-// A process that goes by the instruction.
-class Stepped {
- public:
-  explicit Stepped(const std::function<void()>& body)
-      : child_(fork_child([&body] {
-          if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) throw_errno("PTRACE_TRACEME");
-          mark();
-          body();
-          return 0;
-        })) {
-    stop();
-    to_mark();
-  }
-
-  // Runs on to the next mark.
-  void to_mark() {
-    go_on(PTRACE_CONT);
-    if (stop() != SIGSTOP) throw std::runtime_error("the held process got a signal");
-  }
-  // One instruction; false when that led to a mark.
-  bool step() {
-    go_on(PTRACE_SINGLESTEP);
-    const int signal = stop();
-    if (signal != SIGTRAP && signal != SIGSTOP) {
-      throw std::runtime_error("the held process got signal " + std::to_string(signal));
-    }
-    return signal == SIGTRAP;
-  }
-  void kill() {
-    child_.signal(SIGKILL);
-    child_.wait(Deadline::never());
-  }
-
- private:
-  void go_on(__ptrace_request how) {
-    if (ptrace(how, child_.pid(), nullptr, nullptr) != 0) throw_errno("ptrace");
-  }
-  // The signal that it stopped with.
-  int stop() {
-    siginfo_t info{};
-    while (waitid(P_PID, static_cast<id_t>(child_.pid()), &info, WSTOPPED | WEXITED) != 0) {
-      if (errno != EINTR) throw_errno("waitid");
-    }
-    if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
-      throw std::runtime_error("the held process has ended");
-    }
-    return info.si_status;
-  }
-
-  Child child_;
-};
-
-void fill_numbered(Buffer& message, std::uint64_t number) {
+void fill_numbered(Buffer& message, std::uint64_t number, std::uint32_t producer = 0) {
   message.resize(kBytes);
-  fill_payload(message.bytes(), make_tag(0, number));
+  fill_payload(message.bytes(), make_tag(producer, number));
 }
 void send(AnyEndpoint& out, std::uint64_t number) {
   Buffer message;
   fill_numbered(message, number);
   if (out.send(message.bytes()) != Status::ok) throw std::runtime_error("send");
 }
-// The number of a whole message.
-std::uint64_t number_of(const Buffer& message) {
+std::uint64_t tag_of(const Buffer& message) {
   std::uint64_t tag = 0;
   if (message.size() != kBytes || !check_payload(message.bytes(), tag)) {
     throw std::runtime_error("a torn message");
   }
-  return sequence_of(tag);
+  return tag;
 }
+// The number of a whole message.
+std::uint64_t number_of(const Buffer& message) { return sequence_of(tag_of(message)); }
 
-class Stepping : public testing::Test {
- protected:
-  void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "a sanitizer's instructions are not the ring's";
-#endif
-    Child tried =
-        fork_child([] { return ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 1; });
-    if (tried.wait(Deadline::never()) != 0) GTEST_SKIP() << "ptrace is forbidden here";
-    sched_getaffinity(0, sizeof allowed_, &allowed_);
-    pin_to_cpu(allowed_cpus().back());  // to be woken on another CPU takes ten times as long
-  }
-  void TearDown() override {
-    if (CPU_COUNT(&allowed_) != 0) sched_setaffinity(0, sizeof allowed_, &allowed_);
-  }
-
- private:
-  cpu_set_t allowed_{};
-};
 class SteppedRing : public Stepping, public testing::WithParamInterface<std::string> {};
 class SteppedSendsOfProcesses : public Stepping {};
 
@@ -219,10 +144,6 @@ TEST_P(SteppedRing, ReceiveTakesAWholeMessageAtEveryInstruction) {
   }
   EXPECT_GE(next, kMessages + 1);
 }
-
-// So far apart are the instructions at which one is killed; which ones is drawn by chance, so that
-// repeated tests (tools/torture) come to all of them.
-constexpr int kStride = 31;
 
 // How the killed one sends.
 using Sends = Status (*)(AnyEndpoint& out, std::span<const std::byte> message);
@@ -327,47 +248,79 @@ TEST_P(SteppedRing, KilledInAReceiveIsSurvived) {
   }
 }
 
+// How often each message of each sender came.
+constexpr std::uint64_t kOfEach = 4;
+struct Arrived {
+  std::atomic<std::uint32_t> times[2][kOfEach];
+  std::atomic<std::uint32_t> all;
+};
+
+void send_numbered(AnyEndpoint& out, std::uint32_t producer) {
+  Buffer message;
+  for (std::uint64_t i = 0; i < kOfEach;) {
+    fill_numbered(message, i, producer);
+    const Status status = out.send_until(message.bytes(), Deadline::now());
+    if (status != Status::ok && status != Status::timed_out) _exit(1);
+    i += status == Status::ok ? 1 : 0;
+  }
+}
+
+// Until the receivers together have so many; those of one sender in their order.
+void receive_numbered(AnyEndpoint& in, Arrived& arrived, std::uint32_t wanted) {
+  Buffer message;
+  std::uint64_t next[2] = {};
+  while (arrived.all.load() < wanted) {
+    const Status status = in.receive_until(message, Deadline::now());
+    if (status == Status::timed_out) continue;
+    if (status != Status::ok) _exit(1);
+    const std::uint64_t tag = tag_of(message);
+    const std::uint32_t producer = producer_of(tag);
+    if (producer > 1 || sequence_of(tag) < next[producer]) _exit(1);
+    next[producer] = sequence_of(tag) + 1;
+    if (arrived.times[producer][sequence_of(tag)].fetch_add(1) != 0) _exit(1);
+    arrived.all.fetch_add(1);
+  }
+}
+
+// Of a queue two send and two receive.
 TEST_P(SteppedRing, AnyOrderOfInstructionsKeepsTheMessages) {
   constexpr int kSchedules = 2;
-  constexpr std::uint64_t kMessages = 4;
   const auto seed = std::random_device{}();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   for (int schedule = 0; schedule < kSchedules; ++schedule) {
     Way way(GetParam());
-    Stepped sender([&way] {
-      const End out = way.sender();
-      mark();
-      Buffer message;
-      for (std::uint64_t i = 0; i < kMessages;) {
-        fill_numbered(message, i);
-        const Status status = out->send_until(message.bytes(), Deadline::now());
-        if (status != Status::ok && status != Status::timed_out) _exit(1);
-        i += status == Status::ok ? 1 : 0;
+    const std::uint32_t each_side = way.is_pipe() ? 1 : 2;
+    const auto wanted = static_cast<std::uint32_t>(each_side * kOfEach);
+    const Shared<Arrived> arrived;
+    std::vector<std::unique_ptr<Stepped>> running;
+    std::vector<std::unique_ptr<Stepped>> ended;  // a pipe's sender that is gone would end it
+    for (std::uint32_t i = 0; i < each_side; ++i) {
+      running.push_back(std::make_unique<Stepped>([&way, i] {
+        const End out = way.sender();
+        mark();
+        send_numbered(*out, i);
+        mark();
+      }));
+      running.push_back(std::make_unique<Stepped>([&, wanted] {
+        const End in = way.receiver();
+        mark();
+        receive_numbered(*in, *arrived, wanted);
+        mark();
+      }));
+    }
+    while (!running.empty()) {
+      const std::size_t turn = random() % running.size();
+      bool goes = true;
+      for (auto burst = 1 + random() % 60; goes && burst != 0; --burst) {
+        goes = running[turn]->step();
       }
-      mark();
-    });
-    Stepped receiver([&way] {
-      const End in = way.receiver();
-      mark();
-      Buffer message;
-      for (std::uint64_t i = 0; i < kMessages;) {
-        const Status status = in->receive_until(message, Deadline::now());
-        if (status == Status::timed_out) continue;
-        if (status != Status::ok || number_of(message) != i++) _exit(1);
-      }
-      mark();
-    });
-    bool sends = true;
-    bool receives = true;
-    while (sends || receives) {
-      const bool turn = sends && (!receives || random() % 2 == 0);
-      for (auto burst = 1 + random() % 60; burst != 0; --burst) {
-        bool& goes = turn ? sends : receives;
-        if (!goes) break;
-        goes = (turn ? sender : receiver).step();
+      if (!goes) {
+        ended.push_back(std::move(running[turn]));
+        running.erase(running.begin() + static_cast<std::ptrdiff_t>(turn));
       }
     }
+    EXPECT_EQ(arrived->all.load(), wanted);
   }
 }
 

@@ -302,5 +302,5 @@ def test_two_large_sends_without_a_reader_block_each_other():
     process.kill()
     process.join()
     second.close()  # ends the thread's send
-    sender.join(10)
+    sender.join(60)
     assert ended

@@ -202,18 +202,18 @@ def test_a_client_killed_between_calls_disturbs_nobody(shared):
     items, _ = shared
     killed_while(lambda: (items.put(1), time.sleep(60)))
     items.put(2)
-    assert [items.get(timeout=5), items.get(timeout=5)] == [1, 2]
+    assert [items.get(timeout=60), items.get(timeout=60)] == [1, 2]
 
 
 def test_a_client_killed_in_get_takes_a_message_with_it(shared):
     items, _ = shared
     killed_while(items.get)
     items.put("lost")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while items.qsize():  # until its thread in the server has taken it
         assert time.monotonic() < deadline
     items.put("next")
-    assert items.get(timeout=5) == "next"
+    assert items.get(timeout=60) == "next"
     with pytest.raises(queue.Empty):
         items.get(timeout=0.1)
 
@@ -223,7 +223,7 @@ def test_the_message_of_a_client_killed_in_put_still_comes(shared):
     for number in range(16):
         items.put(number)
     killed_while(lambda: items.put("late"))
-    assert [items.get(timeout=5) for _ in range(17)] == [*range(16), "late"]
+    assert [items.get(timeout=60) for _ in range(17)] == [*range(16), "late"]
 
 
 def test_a_killed_server_is_an_error_for_all_at_once(shared):
@@ -240,7 +240,7 @@ def test_a_killed_server_is_an_error_for_all_at_once(shared):
     waiting.start()
     waiting.join(0.5)
     server.kill()
-    assert ours.poll(5) and ours.recv() in ("EOFError", "ConnectionResetError")
+    assert ours.poll(60) and ours.recv() in ("EOFError", "ConnectionResetError")
     waiting.join()
     for _ in range(2):
         with pytest.raises((EOFError, OSError)):

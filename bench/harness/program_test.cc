@@ -235,7 +235,7 @@ TEST(BenchmarkProcesses, LeaveNothingWhenTheyAreAskedToEnd) {
             "--messages=100000000", nullptr);
       _exit(127);
     }
-    const Deadline patience = Deadline::after(std::chrono::seconds(20));
+    const Deadline patience = Deadline::after(std::chrono::seconds(60));
     while (!has_new(before) && !patience.passed()) usleep(1000);
     EXPECT_TRUE(has_new(before)) << "it has not begun";
     usleep(50'000);  // the peers are at work

@@ -15,8 +15,6 @@
 
 namespace ipc {
 
-inline constexpr std::chrono::seconds kCheckLimit{20};
-
 // Why these traits excuse a backend from a check; nothing when they do not.
 using Waiver = std::optional<std::string> (*)(const Traits&);
 

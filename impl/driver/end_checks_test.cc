@@ -23,7 +23,7 @@ void check_killed_sender(const Subject& subject) {
   Signal flushed;
   Linked link(subject, {}, Role::receiver, [&](End out) {
     for (std::uint64_t i = 0; i < kMessages; ++i) send_numbered(*out, 64, i, Calls::plain);
-    expect_status(out->flush(Deadline::after(kPatience)), Status::ok, "flush");
+    expect_status(out->flush(Deadline::after(patience)), Status::ok, "flush");
     flushed.raise();
     wait_for_the_kill();
   });
@@ -114,7 +114,7 @@ Activity activity_of(pid_t pid) {
 }  // namespace
 
 void settle(const Peer& victim) {
-  const Deadline limit = Deadline::after(2 * kPatience);
+  const Deadline limit = Deadline::after(2 * patience);
   const std::chrono::milliseconds before = activity_of(victim.pid()).cpu;
   for (std::int64_t calm_since = monotonic_ns(); !limit.passed();) {
     nap(kShort);

@@ -266,6 +266,7 @@ std::string named_verdict(const BrokenCase<Entry>& one, const std::vector<Check<
   const auto check = std::ranges::find(checks, one.broken.check, &Check<Entry>::name);
   if (check == checks.end()) return "there is no such check";
   const bool hangs = one.broken.words == "no end";
+  patience = std::chrono::seconds(5);
   const Verdict wrong = run_check(*check, one.broken.entry, one.peers, Peers::processes,
                                   hangs ? std::chrono::seconds(1) : kCheckLimit);
   return wrong.value_or("it finds nothing wrong");

@@ -41,7 +41,7 @@ class Batch {
 
 void send_in_place(AnyEndpoint& out, std::size_t size, std::uint64_t sequence) {
   std::span<std::byte> room;
-  expect_status(out.reserve(size, room, Deadline::after(kPatience)), Status::ok, "reserve");
+  expect_status(out.reserve(size, room, Deadline::after(patience)), Status::ok, "reserve");
   expect(room.size() == size, "reserve gave ", room.size(), " bytes instead of ", size);
   Buffer message;
   fill(message, size, sequence);
@@ -51,7 +51,7 @@ void send_in_place(AnyEndpoint& out, std::size_t size, std::uint64_t sequence) {
 
 void peek_numbered(AnyEndpoint& in, std::size_t size, std::uint64_t sequence) {
   std::span<const std::byte> seen;
-  expect_status(in.peek(seen, Deadline::after(kPatience)), Status::ok, "peek");
+  expect_status(in.peek(seen, Deadline::after(patience)), Status::ok, "peek");
   Buffer copy(seen.size());
   if (!seen.empty()) std::memcpy(copy.data(), seen.data(), seen.size());
   expect_numbered(copy, size, sequence);
@@ -84,7 +84,7 @@ void check_batch_order(const Subject& subject) {
       continue;
     }
     std::size_t received = 0;
-    expect_status(link.here().receive_batch(buffers, received, Deadline::after(kPatience)),
+    expect_status(link.here().receive_batch(buffers, received, Deadline::after(patience)),
                   Status::ok, "receive_batch");
     expect(received > 0 && received <= buffers.size(), "receive_batch received ", received);
     for (std::size_t i = 0; i < received; ++i, ++next) {
@@ -93,7 +93,7 @@ void check_batch_order(const Subject& subject) {
   }
   link.finish();
   std::size_t received = 1;
-  expect_status(link.here().receive_batch(buffers, received, Deadline::after(kPatience)),
+  expect_status(link.here().receive_batch(buffers, received, Deadline::after(patience)),
                 subject.when_alone, "receive_batch at the end");
   expect(received == 0, "receive_batch at the end received ", received);
 }
@@ -163,7 +163,7 @@ void check_in_place_order(const Subject& subject) {
   }
   link.finish();
   std::span<const std::byte> nothing;
-  expect_status(link.here().peek(nothing, Deadline::after(kPatience)), subject.when_alone,
+  expect_status(link.here().peek(nothing, Deadline::after(patience)), subject.when_alone,
                 "peek at the end");
 }
 
@@ -193,13 +193,13 @@ void check_in_place_limits(const Subject& subject) {
   std::span<const std::byte> seen;
   expect_status(in.peek(seen, Deadline::after(kShort)), Status::timed_out, "peek at nothing");
   asked.raise();
-  expect_status(in.peek(seen, Deadline::after(kPatience)), Status::too_big,
+  expect_status(in.peek(seen, Deadline::after(patience)), Status::too_big,
                 "peek at what is not there in one piece");
   receive_numbered(in, kLong, 0);
   asked.wait(2);
   std::uint64_t next = 1;
   for (;; ++next) {
-    const Status status = in.peek(seen, Deadline::after(kPatience));
+    const Status status = in.peek(seen, Deadline::after(patience));
     if (status == subject.when_alone) break;
     expect_status(status, Status::ok, "peek");
     peek_numbered(in, 20'000, next);

@@ -168,7 +168,7 @@ void check_too_big(const Subject& subject) {
     const char* what = "send of one byte more than the maximum";
     expect_status(out.send(message.bytes()), Status::too_big, what);
     expect_status(out.send_until(message.bytes(), Deadline::now()), Status::too_big, what);
-    expect_status(out.send_until(message.bytes(), Deadline::after(kPatience)), Status::too_big,
+    expect_status(out.send_until(message.bytes(), Deadline::after(patience)), Status::too_big,
                   what);
     send_numbered(out, 64, i);
   }
@@ -222,7 +222,7 @@ void check_full(const Subject& subject) {
   Buffer message;
   std::uint64_t sent = 0;
   const auto fill_up = [&] {
-    const Deadline limit = Deadline::after(kPatience / 2);
+    const Deadline limit = Deadline::after(patience / 2);
     for (;; ++sent) {
       fill(message, kBytes, sent);
       const Status status = out.send_until(message.bytes(), Deadline::after(kShort));
@@ -281,7 +281,7 @@ void check_deadlines(const Subject& subject) {
     expect_numbered(message, 64, next++);
   };
   expect_next("receive until never", Deadline::never());
-  expect_next("receive with a far deadline", Deadline::after(kPatience));
+  expect_next("receive with a far deadline", Deadline::after(patience));
   wanted.raise();
   expect_status(in.receive(message), Status::ok, "receive");
   expect_numbered(message, 64, next++);
@@ -335,7 +335,7 @@ void check_short_deadlines(const Subject& subject) {
     }
   });
   Buffer message;
-  const Deadline limit = Deadline::after(2 * kPatience);
+  const Deadline limit = Deadline::after(2 * patience);
   for (std::uint64_t i = 0; i < kMessages;) {
     const Status status = link.here().receive_until(message, Deadline::after(100us));
     if (status == Status::timed_out) {
@@ -359,7 +359,7 @@ void check_ready(const Subject& subject) {
   expect_status(in.ready(Deadline::now()), Status::timed_out, "ready, with nothing sent");
   wanted.raise();
   for (std::uint64_t i = 0; i < 3; ++i) {
-    expect_status(in.ready(Deadline::after(kPatience)), Status::ok, "ready, with a message sent");
+    expect_status(in.ready(Deadline::after(patience)), Status::ok, "ready, with a message sent");
     expect_status(in.ready(Deadline::now()), Status::ok, "ready, asked again");
     expect_status(in.ready(Deadline::never()), Status::ok, "ready until never, asked again");
     Buffer message;
@@ -390,13 +390,13 @@ void check_wait_fd(const Subject& subject) {
   for (std::uint64_t i = 0; i < 3; ++i) {
     expect(!readable(Deadline::now()), "the descriptor is readable though nothing came");
     wanted.raise();
-    expect(readable(Deadline::after(kPatience)), "the descriptor did not announce message ", i);
+    expect(readable(Deadline::after(patience)), "the descriptor did not announce message ", i);
     receive_numbered(in, 64, i);
   }
   quiet.raise();
   link.finish();
   if (subject.when_alone == Status::closed) {
-    const int events = poll_until(fd, POLLIN, Deadline::after(kPatience));
+    const int events = poll_until(fd, POLLIN, Deadline::after(patience));
     expect(events > 0 && (events & (POLLIN | POLLHUP)) != 0 && (events & POLLNVAL) == 0,
            "the descriptor did not announce the end of the stream: events ", events);
   }
@@ -409,41 +409,78 @@ std::optional<std::string> needs_descriptor(const Traits& traits) {
   return "it is waited for in slices, not by a descriptor";
 }
 
+namespace {
+
+// Stops the peer ten times, as soon as it has begun.
+void stop_at_times(Peer& peer, Signal& begun) {
+  std::mt19937 random(std::random_device{}());
+  begun.wait();
+  for (int times = 0; times < 10; ++times) {
+    nap(std::chrono::microseconds(random() % 1000));
+    peer.signal(SIGSTOP);
+    nap(std::chrono::milliseconds(5));
+    peer.signal(SIGCONT);
+  }
+}
+
+// Receives until it has as many as `sent` says in the end.
+void receive_all(AnyEndpoint& in, std::size_t size, const Told& sent, Signal* begun) {
+  Buffer message;
+  for (std::uint64_t next = 0; next != sent->load();) {
+    const Status status = in.receive_until(message, Deadline::after(std::chrono::milliseconds(2)));
+    if (status == Status::timed_out) continue;
+    if (status == Status::closed && next == sent->load()) return;
+    expect_status(status, Status::ok, "receive where one side is stopped at times");
+    expect_numbered(message, size, next++);
+    if (begun != nullptr) begun->raise();
+  }
+}
+
+// Sends until there is enough, and tells how many that were.
+void send_until_enough(AnyEndpoint& out, std::size_t size, Signal& enough, const Told& sent,
+                       Signal* begun) {
+  std::uint64_t next = 0;
+  do {
+    send_numbered(out, size, next++, Calls::plain);
+    if (next == 1 && begun != nullptr) begun->raise();
+  } while (enough.raised() == 0);
+  sent->store(next);
+  static_cast<void>(out.flush(Deadline::after(patience)));
+}
+
+}  // namespace
+
 void check_stopped_sender(const Subject& subject) {
   for (const std::size_t wanted : {64u, 20'000u}) {
     const std::size_t size = std::min<std::size_t>(subject.traits.max_message, wanted);
     Signal begun;
     Signal enough;
     const Told sent{~std::uint64_t{0}};
-    Linked link(subject, {.message_bytes = size}, Role::receiver, [&, size](auto other) {
-      std::uint64_t next = 0;
-      do {
-        send_numbered(*other, size, next++, Calls::plain);
-        if (next == 1) begun.raise();
-      } while (enough.raised() == 0);
-      sent->store(next);
-      static_cast<void>(other->flush(Deadline::after(kPatience)));
-    });
+    Linked link(subject, {.message_bytes = size}, Role::receiver,
+                [&, size](auto other) { send_until_enough(*other, size, enough, sent, &begun); });
     Peer stopper(Peers::threads, [&] {
-      std::mt19937 random(std::random_device{}());
-      begun.wait();
-      for (int times = 0; times < 10; ++times) {
-        nap(std::chrono::microseconds(random() % 1000));
-        link.peer().signal(SIGSTOP);
-        nap(std::chrono::milliseconds(5));
-        link.peer().signal(SIGCONT);
-      }
+      stop_at_times(link.peer(), begun);
       enough.raise();
     });
-    Buffer message;
-    for (std::uint64_t next = 0; next != sent->load();) {
-      const Status status =
-          link.here().receive_until(message, Deadline::after(std::chrono::milliseconds(2)));
-      if (status == Status::timed_out) continue;
-      if (status == Status::closed && next == sent->load()) break;
-      expect_status(status, Status::ok, "receive from a sender that is stopped at times");
-      expect_numbered(message, size, next++);
-    }
+    receive_all(link.here(), size, sent, nullptr);
+    stopper.finish();
+    link.finish();
+  }
+}
+
+void check_stopped_receiver(const Subject& subject) {
+  for (const std::size_t wanted : {64u, 20'000u}) {
+    const std::size_t size = std::min<std::size_t>(subject.traits.max_message, wanted);
+    Signal begun;
+    Signal enough;
+    const Told sent{~std::uint64_t{0}};
+    Linked link(subject, {.message_bytes = size}, Role::sender,
+                [&, size](auto other) { receive_all(*other, size, sent, &begun); });
+    Peer stopper(Peers::threads, [&] {
+      stop_at_times(link.peer(), begun);
+      enough.raise();
+    });
+    send_until_enough(link.here(), size, enough, sent, nullptr);
     stopper.finish();
     link.finish();
   }

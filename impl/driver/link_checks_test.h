@@ -28,6 +28,7 @@ void check_wait_fd(const Subject& subject);
 
 // Being stopped. REQUIRES: peers are processes.
 void check_stopped_sender(const Subject& subject);
+void check_stopped_receiver(const Subject& subject);
 
 // Excuses.
 std::optional<std::string> needs_descriptor(const Traits& traits);

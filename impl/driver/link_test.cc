@@ -41,12 +41,12 @@ Linked::Linked(const Subject& subject, const LinkOptions& options, Role here, co
 
 Status send(AnyEndpoint& end, std::span<const std::byte> message, Calls calls) {
   return calls == Calls::plain ? end.send(message)
-                               : end.send_until(message, Deadline::after(kPatience));
+                               : end.send_until(message, Deadline::after(patience));
 }
 
 Status receive(AnyEndpoint& end, Buffer& message, Calls calls) {
   return calls == Calls::plain ? end.receive(message)
-                               : end.receive_until(message, Deadline::after(kPatience));
+                               : end.receive_until(message, Deadline::after(patience));
 }
 
 void fill(Buffer& message, std::size_t size, std::uint64_t sequence, std::uint32_t producer) {

@@ -141,7 +141,7 @@ void Peer::kill() {
 void Signal::raise() { word_->fetch_add(1, std::memory_order_release); }
 
 void Signal::wait(std::uint32_t times) {
-  const Deadline deadline = Deadline::after(kPatience);
+  const Deadline deadline = Deadline::after(patience);
   while (raised() < times) {
     if ((*current)->failed()) throw CheckFailed();
     expect(!deadline.passed(), "a peer did not get as far as it should");

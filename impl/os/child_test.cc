@@ -24,7 +24,7 @@ using std::chrono::seconds;
 
 TEST(ChildProcesses, ReportTheirStatus) {
   Child child = fork_child([] { return 7; });
-  EXPECT_EQ(child.wait(Deadline::after(seconds(10))), 7);
+  EXPECT_EQ(child.wait(Deadline::after(seconds(60))), 7);
   EXPECT_EQ(child.wait(Deadline::now()), 7) << "again, without waiting";
 }
 
@@ -35,13 +35,13 @@ TEST(ChildProcesses, ReportTheSignalThatEndedThem) {
   EXPECT_FALSE(child.wait(Deadline::now()));
   EXPECT_FALSE(child.wait(Deadline::after(milliseconds(10))));
   child.signal(SIGTERM);
-  EXPECT_EQ(child.wait(Deadline::after(seconds(10))), -SIGTERM);
+  EXPECT_EQ(child.wait(Deadline::after(seconds(60))), -SIGTERM);
 }
 
 TEST(ChildProcesses, FailWithAnUncaughtException) {
   testing::internal::CaptureStderr();
   Child child = fork_child([]() -> int { throw std::runtime_error("no way"); });
-  EXPECT_EQ(child.wait(Deadline::after(seconds(10))), 1);
+  EXPECT_EQ(child.wait(Deadline::after(seconds(60))), 1);
   EXPECT_NE(testing::internal::GetCapturedStderr().find("no way"), std::string::npos);
 }
 
@@ -70,7 +70,7 @@ TEST(ChildProcesses, HaveAnUnknownStatusWhenOthersReapThem) {
     }
     return 0;
   });
-  EXPECT_EQ(test.wait(Deadline::after(seconds(10))), 0);
+  EXPECT_EQ(test.wait(Deadline::after(seconds(60))), 0);
 }
 
 TEST(ChildProcesses, AreWaitedForByAnyThreads) {
@@ -78,7 +78,7 @@ TEST(ChildProcesses, AreWaitedForByAnyThreads) {
     Child child = fork_child([i] { return i; });
     std::vector<std::thread> threads;
     for (int thread = 0; thread < 3; ++thread) {
-      threads.emplace_back([&] { EXPECT_EQ(child.wait(Deadline::after(seconds(10))), i); });
+      threads.emplace_back([&] { EXPECT_EQ(child.wait(Deadline::after(seconds(60))), i); });
     }
     for (std::thread& thread : threads) thread.join();
   }
@@ -92,12 +92,12 @@ TEST(ChildProcesses, AreForkedWhileAnotherThreadWaitsForInput) {
     std::thread reader([input] { static_cast<void>(std::fgetc(input)); });
     usleep(20'000);  // until it waits, with the stream's lock
     Child child = fork_child([] { return 7; });
-    const bool is_good = child.wait(Deadline::after(seconds(10))) == 7;
+    const bool is_good = child.wait(Deadline::after(seconds(60))) == 7;
     close(ends[1]);
     reader.join();
     return is_good ? 0 : 2;
   });
-  EXPECT_EQ(test.wait(Deadline::after(seconds(10))), 0);
+  EXPECT_EQ(test.wait(Deadline::after(seconds(60))), 0);
 }
 
 TEST(ChildProcesses, DieWithTheirParent) {
@@ -110,8 +110,8 @@ TEST(ChildProcesses, DieWithTheirParent) {
     raise(SIGKILL);
     return 0;
   });
-  EXPECT_EQ(child.wait(Deadline::after(seconds(10))), -SIGKILL);
-  const Deadline limit = Deadline::after(seconds(10));
+  EXPECT_EQ(child.wait(Deadline::after(seconds(60))), -SIGKILL);
+  const Deadline limit = Deadline::after(seconds(60));
   // Nobody here may wait for it: it is gone when it can no longer be signalled, or only a zombie is
   // left.
   const auto alive = [&] {
@@ -133,18 +133,18 @@ TEST(ChildProcesses, CallWhatWasAskedForWhenTheyEndNormally) {
   Child asks = fork_child([] {
     at_process_end([] { ++*calls; });
     Child child = fork_child([] { return 3; });
-    const std::optional<int> status = child.wait(Deadline::after(seconds(10)));
+    const std::optional<int> status = child.wait(Deadline::after(seconds(60)));
     if (status != 3 || *calls != 1) return 1;
     Child exits = fork_child([]() -> int { exit(3); });
-    if (exits.wait(Deadline::after(seconds(10))) != 3 || *calls != 2) return 2;
+    if (exits.wait(Deadline::after(seconds(60))) != 3 || *calls != 2) return 2;
     Child killed = fork_child([]() -> int {
       raise(SIGKILL);
       return 0;
     });
-    killed.wait(Deadline::after(seconds(10)));
+    killed.wait(Deadline::after(seconds(60)));
     return 0;
   });
-  EXPECT_EQ(asks.wait(Deadline::after(seconds(10))), 0);
+  EXPECT_EQ(asks.wait(Deadline::after(seconds(60))), 0);
   EXPECT_EQ(*calls, 3) << "by two children and by the process that asked";
 }
 
@@ -155,7 +155,7 @@ TEST(AffinityOfProcesses, IsOneOfTheAllowedCpus) {
     pin_to_cpu(cpus.back());
     return allowed_cpus() == std::vector<int>{cpus.back()} ? 0 : 1;
   });
-  EXPECT_EQ(child.wait(Deadline::after(seconds(10))), 0);
+  EXPECT_EQ(child.wait(Deadline::after(seconds(60))), 0);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 void nap_until_equal(const std::atomic<int>& value, int wanted) {
-  for (const Deadline limit = Deadline::after(seconds(10)); value != wanted && !limit.passed();) {
+  for (const Deadline limit = Deadline::after(seconds(60)); value != wanted && !limit.passed();) {
     std::this_thread::sleep_for(milliseconds(1));
   }
   EXPECT_EQ(value, wanted);

@@ -74,7 +74,7 @@ TEST_F(LifetimeTokens, OfProcessesWakeWhoWatchesATransport) {
     return 0;
   });
   token_.drop(1);
-  EXPECT_EQ(watch(token_.take(0)).wait(Deadline::after(seconds(10))), Status::closed);
+  EXPECT_EQ(watch(token_.take(0)).wait(Deadline::after(seconds(60))), Status::closed);
 }
 
 TEST_F(LifetimeTokens, TellTheEndWhenTheTransportIsEmpty) {

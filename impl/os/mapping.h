@@ -11,8 +11,17 @@
 
 namespace ipc {
 
+std::size_t page_size();
+std::size_t whole_pages(std::size_t bytes);  // so many bytes, rounded up
+
 // Makes a file at least so long. Throws std::system_error when there is no room for that.
 void allocate_pages(int file, std::size_t bytes);
+
+// Addresses between two guard pages that nobody may touch: what goes astray there is seen at once.
+// Nothing is there either until something is mapped with MAP_FIXED. Throws std::system_error.
+std::byte* reserve_addresses(std::size_t bytes);
+// REQUIRES: `bytes` as it was reserved.
+void release_addresses(void* address, std::size_t bytes);
 
 // Zeroed, pre-faulted pages. The address stays valid in children forked while it exists.
 class Mapping {
@@ -30,6 +39,8 @@ class Mapping {
   std::size_t size() const { return bytes_; }
 
  private:
+  void map(int flags, int file, const char* what);
+
   void* address_;
   std::size_t bytes_;
 };

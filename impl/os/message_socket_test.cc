@@ -31,7 +31,7 @@ class MessageSockets : public testing::Test {
   }
   // The next number; 0 when none comes.
   static std::uint32_t receive(Socket& in) {
-    const Deadline limit = Deadline::after(seconds(10));
+    const Deadline limit = Deadline::after(seconds(60));
     typename Socket::Message message;
     while (!in.take(message)) {
       if (limit.passed()) return 0;
@@ -86,7 +86,7 @@ TYPED_TEST(MessageSockets, WaitForTheEndAsWell) {
   const UniqueFd end(eventfd(0, EFD_CLOEXEC));
   EXPECT_FALSE(in->wait(end.get(), Deadline::after(milliseconds(20))));
   ASSERT_EQ(eventfd_write(end.get(), 1), 0);
-  EXPECT_TRUE(in->wait(end.get(), Deadline::after(seconds(10))));
+  EXPECT_TRUE(in->wait(end.get(), Deadline::after(seconds(60))));
 }
 
 TYPED_TEST(MessageSockets, LoseNothingToAWaitThatEndsWithoutAMessage) {

@@ -109,7 +109,7 @@ TEST(PresencesOfProcesses, WakeTheSleeperWhenTheyEnd) {
       return 0;
     });
     while (!presence->is_taken()) std::this_thread::sleep_for(1ms);
-    const Deadline patience = Deadline::after(30s);
+    const Deadline patience = Deadline::after(60s);
     while (presence->is_taken()) presence->sleep(kNeverReady, patience, 10ms);
     EXPECT_FALSE(patience.passed()) << (killed ? "killed" : "left");
     child.wait(Deadline::never());
@@ -126,7 +126,7 @@ TEST(Presences, WakeWhoSleepsOnThem) {
     ready = true;
     presence->wake_sleeper();
   });
-  const Deadline patience = Deadline::after(30s);
+  const Deadline patience = Deadline::after(60s);
   while (!ready) presence->sleep([&] { return ready.load(); }, patience, 10ms);
   waker.join();
   EXPECT_FALSE(patience.passed());
@@ -161,7 +161,7 @@ TEST(Presences, LoseNoWakeUp) {
 
 TEST(Presences, LetNobodySleepForLongWhomNobodyWakes) {
   const Shared<Presence> presence;
-  const Deadline patience = Deadline::after(30s);
+  const Deadline patience = Deadline::after(60s);
   presence->sleep(kNeverReady, patience, 1ms);
   EXPECT_FALSE(patience.passed());
 }

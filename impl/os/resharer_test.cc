@@ -16,7 +16,7 @@
 namespace ipc {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{60};
 
 bool is_at_end(const UniqueFd& socket) {
   char byte;

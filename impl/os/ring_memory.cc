@@ -19,9 +19,6 @@ namespace {
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-std::size_t page() { return static_cast<std::size_t>(getpagesize()); }
-std::size_t whole_pages(std::size_t bytes) { return (bytes + page() - 1) / page() * page(); }
-
 // Pages of their own that cannot change their number any more.
 UniqueFd sealed_pages(std::size_t size) {
   UniqueFd memory(memfd_create("ipcbench", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -46,7 +43,7 @@ std::size_t size_of_sealed(const UniqueFd& memory) {
 }  // namespace
 
 RingMemory::RingMemory(std::size_t size, std::size_t beside)
-    : size_(std::bit_ceil(std::max(size, page()))), beside_(whole_pages(beside)) {
+    : size_(std::bit_ceil(std::max(size, page_size()))), beside_(whole_pages(beside)) {
   memory_ = sealed_pages(size_ + beside_);
   map();
 }
@@ -55,7 +52,7 @@ RingMemory::RingMemory(UniqueFd memory, std::size_t beside)
     : memory_(std::move(memory)), beside_(whole_pages(beside)) {
   const std::size_t all = size_of_sealed(memory_);
   size_ = all - beside_;
-  if (all <= beside_ || size_ < page() || !std::has_single_bit(size_)) {
+  if (all <= beside_ || size_ < page_size() || !std::has_single_bit(size_)) {
     throw Error("this memory is not as large as one for a ring");
   }
   map();
@@ -63,16 +60,14 @@ RingMemory::RingMemory(UniqueFd memory, std::size_t beside)
 
 void RingMemory::map() {
   const std::size_t all = 2 * size_ + beside_;
-  void* const both = mmap(nullptr, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (both == MAP_FAILED) throw_errno("mmap of " + std::to_string(all) + " bytes");
-  auto* const first = static_cast<std::byte*>(both);
+  std::byte* const first = reserve_addresses(all);
   const auto put = [&](std::byte* at, std::size_t bytes, std::size_t offset) {
     if (bytes == 0 || mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
                            memory_.get(), static_cast<off_t>(offset)) != MAP_FAILED) {
       return;
     }
     const int error = errno;
-    munmap(both, all);
+    release_addresses(first, all);
     errno = error;
     throw_errno("mmap of a ring of " + std::to_string(size_) + " bytes");
   };
@@ -83,7 +78,7 @@ void RingMemory::map() {
 }
 
 RingMemory::~RingMemory() {
-  if (address_ != nullptr) munmap(beside(), 2 * size_ + beside_);
+  if (address_ != nullptr) release_addresses(beside(), 2 * size_ + beside_);
 }
 
 }  // namespace ipc

@@ -33,7 +33,7 @@ TEST(RingMemories, AreSharedWithChildren) {
     memory.address()[memory.size()] = std::byte{7};
     return 0;
   });
-  EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(10))), 0);
+  EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(60))), 0);
   EXPECT_EQ(memory.address()[0], std::byte{7});
 }
 

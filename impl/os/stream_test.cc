@@ -66,7 +66,7 @@ TEST_F(Frames, OfAllSizesGoThrough) {
     for (const std::size_t size : sizes) {
       const std::string sent(size, static_cast<char>('a' + size % 26));
       EXPECT_EQ(
-          write_frame(pipe_.write.get(), bytes(sent), Deadline::after(std::chrono::seconds(10))),
+          write_frame(pipe_.write.get(), bytes(sent), Deadline::after(std::chrono::seconds(60))),
           Status::ok);
     }
     pipe_.write.reset();

@@ -60,7 +60,7 @@ TEST_F(SysvMqUse, ReleasesSendersForGood) {
   for (const bool timed : {false, true}) {
     Status status = Status::ok;
     std::thread sender([&] {
-      status = queue.send(half.bytes(), timed ? Deadline::after(kPatience) : Deadline::never());
+      status = queue.send(half.bytes(), timed ? Deadline::after(patience) : Deadline::never());
     });
     if (!timed) std::this_thread::sleep_for(10ms);
     queue.release_senders();
@@ -71,7 +71,7 @@ TEST_F(SysvMqUse, ReleasesSendersForGood) {
 
 // What is wrong, found in a process that may die.
 void expect_good(const std::function<void()>& body) {
-  if (const Verdict wrong = watched(Peers::processes, 20s, body)) ADD_FAILURE() << *wrong;
+  if (const Verdict wrong = watched(Peers::processes, kCheckLimit, body)) ADD_FAILURE() << *wrong;
 }
 
 TEST_F(SysvMqProcesses, LeaveNothingWhenTheLastDestroysIt) {

@@ -50,13 +50,13 @@ void on_pipe(const PipeEntry& entry, Peers peers) {
 void expect_end_of_file(AnyEndpoint& end, bool unread = false) {
   Buffer message;
   if (unread) {
-    const Status first = end.receive_until(message, Deadline::after(kPatience));
+    const Status first = end.receive_until(message, Deadline::after(patience));
     if (first != Status::peer_died) expect_status(first, Status::closed, "receive at the end");
   }
   for (int again = 0; again < 3; ++again) {
     expect_status(end.receive(message), Status::closed, "receive at the end");
     for (const Deadline deadline :
-         {Deadline::now(), Deadline::after(kPatience), Deadline::never()}) {
+         {Deadline::now(), Deadline::after(patience), Deadline::never()}) {
       expect_status(end.ready(deadline), Status::ok, "ready at the end");
       expect_status(end.receive_until(message, deadline), Status::closed, "receive at the end");
     }
@@ -74,7 +74,7 @@ void expect_nobody_receives(AnyEndpoint& end, bool unread = false) {
   }
   for (int again = 0; again < 3; ++again) {
     expect_status(end.send(message.bytes()), Status::closed, "send to a side that is gone");
-    for (const Deadline deadline : {Deadline::now(), Deadline::after(kPatience)}) {
+    for (const Deadline deadline : {Deadline::now(), Deadline::after(patience)}) {
       expect_status(end.send_until(message.bytes(), deadline), Status::closed,
                     "send to a side that is gone");
     }
@@ -297,6 +297,33 @@ void check_killed_at_any_time(const PipeEntry& entry, Peers peers) {
   expect(lost != 0 || !may_lose, "no message of a killed sender is lost, as its traits say");
 }
 
+// Whatever a receiver is doing when it is killed, a sender that goes on is told, and does not hang.
+void check_receiver_killed_at_any_time(const PipeEntry& entry, Peers peers) {
+  std::mt19937 random(std::random_device{}());
+  for (int round = 0; round < 25; ++round) {
+    const std::size_t size =
+        std::min<std::size_t>(entry.traits.max_message, round % 2 == 0 ? 64 : 100'000);
+    Signal begun;
+    Linked link(subject_of(entry, peers), {.message_bytes = size}, Role::sender, [&](End other) {
+      begun.raise();
+      for (std::uint64_t next = 0;; ++next) {
+        receive_numbered(*other, size, next, Calls::plain);
+      }
+    });
+    if (round % 3 != 0) begun.wait();  // in the others it may not even have begun
+    const Deadline until = Deadline::after(std::chrono::microseconds(random() % 3000));
+    Buffer message;
+    for (std::uint64_t next = 0; !until.passed();) {
+      fill(message, size, next);
+      const Status status = link.here().send_until(message.bytes(), until);
+      if (status == Status::timed_out) continue;
+      expect_status(status, Status::ok, "send of message ", next++);
+    }
+    link.peer().kill();
+    expect_nobody_receives(link.here(), true);
+  }
+}
+
 // What is left at the other side: messages whole and in order, all whose send said ok or not, then
 // something.
 void check_killed_as_stated(const PipeEntry& entry, Peers peers) {
@@ -392,9 +419,11 @@ const std::vector<Check<PipeEntry>>& pipe_checks() {
        &Traits::in_place},
       {"PingPongEndsWithoutFault", check_ping_pong, nullptr, true, false},
       {"StoppedSenderOnlyDelays", on_pipe<check_stopped_sender>, nullptr, false},
+      {"StoppedReceiverOnlyDelays", on_pipe<check_stopped_receiver>, nullptr, false},
       {"KilledSenderLeavesItsMessages", on_pipe<check_killed_sender>, needs_survival, false},
       {"KilledReceiverIsGone", check_killed_receiver, needs_survival, false},
       {"KillAtAnyTimeHangsNobody", check_killed_at_any_time, needs_survival, false},
+      {"ReceiverKilledAtAnyTimeIsGone", check_receiver_killed_at_any_time, needs_survival, false},
       {"KillIsNoticedAsTheTraitsSay", check_killed_as_stated, nullptr, false},
       {"KillInsideACallHoldsOthersUp", check_killed_inside_a_call, needs_hang, false},
       {"NothingIsLeftBehind", on_pipe<check_nothing_left>},

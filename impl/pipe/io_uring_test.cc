@@ -52,7 +52,7 @@ void check_refused() {
 
 TEST(IoUringOfProcesses, IsUnavailableWithTheReasonWhereItIsRefused) {
   if (!PipeRegistry::entries().contains("io_uring")) GTEST_SKIP() << "built without liburing";
-  EXPECT_EQ(watched(Peers::processes, kPatience, check_refused), std::nullopt);
+  EXPECT_EQ(watched(Peers::processes, patience, check_refused), std::nullopt);
 }
 
 }  // namespace

@@ -13,10 +13,12 @@
 #include <exception>
 #include <iterator>
 #include <mutex>
+#include <typeinfo>
 #include <utility>
 
 #include "impl/driver/errors.h"
 #include "impl/os/per_process.h"
+#include "impl/os/type_name.h"
 #include "impl/queue/queue_core.h"
 
 namespace ipc {
@@ -148,7 +150,8 @@ int Process::run() const {
     if (!exit.text.empty()) std::fprintf(stderr, "%s\n", exit.text.c_str());
     status = exit.status & 0xff;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
+    std::fprintf(stderr, "%s: %s: %s\n", name_.c_str(), type_name(typeid(error)).c_str(),
+                 error.what());
     status = 1;
   } catch (...) {
     std::fprintf(stderr, "%s: an exception of unknown type\n", name_.c_str());

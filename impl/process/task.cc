@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "impl/process/task.h"
 
-#include <cxxabi.h>
-
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <typeinfo>
 
 #include "impl/codec/utf8.h"
 #include "impl/driver/errors.h"
+#include "impl/os/type_name.h"
 #include "impl/process/process.h"
 
 namespace ipc::detail {
@@ -17,13 +14,6 @@ namespace {
 
 constexpr std::byte kValue{0};
 constexpr std::byte kError{1};
-
-std::string type_name(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
-  return status == 0 ? name.get() : type.name();
-}
 
 Bytes error_message(const std::string& type, std::string_view text) {
   Bytes message{kError};
@@ -72,7 +62,8 @@ void report_callback(std::exception_ptr error) {
   try {
     std::rethrow_exception(std::move(error));
   } catch (const std::exception& what) {
-    std::fprintf(stderr, "a callback of a pool threw: %s\n", what.what());
+    std::fprintf(stderr, "a callback of a pool threw %s: %s\n", type_name(typeid(what)).c_str(),
+                 what.what());
   } catch (...) {
     std::fprintf(stderr, "a callback of a pool threw what is no std::exception\n");
   }

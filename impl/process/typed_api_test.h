@@ -20,7 +20,7 @@
 
 namespace ipc {
 
-inline constexpr double kHang = 20;    // seconds; longer than anything that works takes
+inline constexpr double kHang = 120;   // seconds; longer than anything that works takes
 inline constexpr double kBrief = 0.2;  // long enough to see that something does not happen
 
 // The backends that can be tested here, by name. Asks them once: some try what they need.

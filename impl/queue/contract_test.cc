@@ -66,13 +66,13 @@ void produce(AnyEndpoint& end, std::uint32_t producer, std::uint32_t messages) {
 void consume(AnyEndpoint& end, Tally& tally, bool ordered) {
   Arrivals arrivals(tally, ordered);
   Buffer message;
-  Deadline patience = Deadline::after(kPatience);
-  while (tally.arrived() < tally.total() && !patience.passed()) {
+  Deadline silence = Deadline::after(patience);
+  while (tally.arrived() < tally.total() && !silence.passed()) {
     const Status status = end.receive_until(message, Deadline::after(kShort));
     if (status == Status::timed_out) continue;
     expect_status(status, Status::ok, "receive of one of several consumers");
     arrivals.see(tag_of(message, kBytes));
-    patience = Deadline::after(kPatience);
+    silence = Deadline::after(patience);
   }
 }
 
@@ -312,7 +312,7 @@ void check_killed_while_sending(const QueueEntry& entry, Peers peers) {
   Peer victim = user_of(*queue, peers, [&](AnyEndpoint& end) {
     std::uint64_t i = 0;
     while (i < kItems) send_numbered(end, kBytes, i++);
-    static_cast<void>(end.flush(Deadline::after(kPatience)));
+    static_cast<void>(end.flush(Deadline::after(patience)));
     full.raise();
     for (;;) send_numbered(end, kBytes, i++, Calls::plain);
   });
@@ -342,14 +342,14 @@ void expect_usable(AnyQueue& queue, Peers peers, std::size_t size) {
   Peer sender = user_of(queue, peers, [&, size](AnyEndpoint& end) {
     Buffer message;
     fill(message, size, 0, kNew);
-    expect_told(end.send_until(message.bytes(), Deadline::after(kPatience)), "a sender");
-    static_cast<void>(end.flush(Deadline::after(kPatience)));
+    expect_told(end.send_until(message.bytes(), Deadline::after(patience)), "a sender");
+    static_cast<void>(end.flush(Deadline::after(patience)));
   });
   const End end = queue.open();
   Buffer message;
   Status status;
   do {
-    status = end->receive_until(message, Deadline::after(kPatience));
+    status = end->receive_until(message, Deadline::after(patience));
     expect_told(status, "a receiver");
   } while (status == Status::ok && tag_of(message, size) != make_tag(kNew, 0));
   sender.finish();
@@ -411,7 +411,7 @@ void check_killed_at_any_time(const QueueEntry& entry, Peers peers) {
     nap(kShort / 2);
     const auto expect_end = [&](std::size_t i) {
       if (i == round % 4) return;
-      expect(crowd[i].wait(Deadline::after(kPatience)).has_value(),
+      expect(crowd[i].wait(Deadline::after(patience)).has_value(),
              i < 2 ? "a sender" : "a receiver", " hangs beside a killed ",
              round % 4 < 2 ? "sender" : "receiver");
       crowd[i].finish();
@@ -533,6 +533,7 @@ const std::vector<Check<QueueEntry>>& queue_checks() {
       {"CrowdLoopsEndWithoutFault", check_crowd_loops<2, 2>, needs<2, 2>},
       {"PingPongEndsWithoutFault", check_ping_pong, nullptr, true, false},
       {"StoppedSenderOnlyDelays", on_queue<check_stopped_sender>, nullptr, false},
+      {"StoppedReceiverOnlyDelays", on_queue<check_stopped_receiver>, nullptr, false},
       {"KilledSenderLeavesItsMessages", on_queue<check_killed_sender>, needs_survival, false},
       {"KilledConsumerLosesNothing", check_killed_consumer, needs_survivors<1, 2>, false},
       {"KilledWhileReceivingDelaysNobody", check_killed_while_receiving, needs_survivors<1, 3>,

@@ -56,7 +56,7 @@ int bytes_in(const LockedPipe& pipe) {
 
 // Waits until a writer is stuck in a pipe that takes no more.
 void wait_until_stuck(const LockedPipe& pipe, int at_least) {
-  const Deadline limit = Deadline::after(kPatience);
+  const Deadline limit = Deadline::after(patience);
   int before = -1;
   for (int now = 0; now != before || now < at_least; now = bytes_in(pipe)) {
     expect(!limit.passed(), "the writer did not fill the pipe");
@@ -65,13 +65,13 @@ void wait_until_stuck(const LockedPipe& pipe, int at_least) {
   }
 }
 
-void put(LockedPipe& pipe, std::uint64_t number, Deadline deadline = Deadline::after(kPatience)) {
+void put(LockedPipe& pipe, std::uint64_t number, Deadline deadline = Deadline::after(patience)) {
   Buffer message;
   fill(message, kBytes, number);
   expect_status(pipe.send(message.bytes(), deadline), Status::ok, "send of message ", number);
 }
 
-void take(LockedPipe& pipe, std::uint64_t number, Deadline deadline = Deadline::after(kPatience)) {
+void take(LockedPipe& pipe, std::uint64_t number, Deadline deadline = Deadline::after(patience)) {
   Buffer message;
   expect_status(pipe.receive(message, deadline), Status::ok, "receive of message ", number);
   expect_numbered(message, kBytes, number);
@@ -88,7 +88,7 @@ void write_raw(const LockedPipe& pipe, std::span<const std::byte> bytes) {
 Peer fork_peer(const std::function<void()>& body) { return Peer(Peers::processes, body); }
 
 void expect_good(const std::function<void()>& body) {
-  if (const Verdict wrong = watched(Peers::processes, 30s, body)) ADD_FAILURE() << *wrong;
+  if (const Verdict wrong = watched(Peers::processes, kCheckLimit, body)) ADD_FAILURE() << *wrong;
 }
 
 TEST(LockedPipeProcesses, ReaderKilledWhileWaitingIsReplacedByTheNext) {
@@ -206,7 +206,7 @@ TEST(LockedPipeProcesses, StoppedWriterIsNotTakenForDead) {
 
 void expect_corrupt_for_all(LockedPipe& pipe) {
   Buffer message(kBytes);
-  for (const Deadline deadline : {Deadline::never(), Deadline::after(kPatience), Deadline::now()}) {
+  for (const Deadline deadline : {Deadline::never(), Deadline::after(patience), Deadline::now()}) {
     expect_status(pipe.receive(message, deadline), Status::corrupt,
                   "receive after a reader was killed");
     expect_status(pipe.ready(deadline), Status::ok, "ready after a reader was killed");
@@ -283,7 +283,7 @@ TEST(LockedPipeProcesses, ReaderOfAFeederWithoutMemoryGivesTheSlotBack) {
       expect_no_memory([&](Buffer& received) { return reader->receive(received); });
     }).finish();
     const Buffer next(kBytes);
-    expect_status(end->send_until(next.bytes(), Deadline::after(kPatience)), Status::corrupt,
+    expect_status(end->send_until(next.bytes(), Deadline::after(patience)), Status::corrupt,
                   "the next send");
     end->abandon_unsent();  // nobody will read the rest
   });
@@ -304,7 +304,7 @@ bool reader_is_killed_inside(std::chrono::milliseconds after_its_start) {
   Buffer message;
   Status status = pipe.receive(message, Deadline::never());
   if (status == Status::ok) return false;
-  const Deadline limit = Deadline::after(kPatience);
+  const Deadline limit = Deadline::after(patience);
   while (!writer.wait(Deadline::now()) && !limit.passed()) {
     expect_status(status, Status::corrupt, "receive");
     status = pipe.receive(message, Deadline::never());
@@ -320,7 +320,7 @@ TEST(LockedPipeProcesses, ReaderKilledInsideALongMessageDoesNotHoldItsWriter) {
     std::chrono::milliseconds after_its_start = 5ms;
     while (!reader_is_killed_inside(after_its_start)) {
       after_its_start *= 2;
-      expect(after_its_start < kPatience, "the reader does not begin");
+      expect(after_its_start < patience, "the reader does not begin");
     }
   });
 }
@@ -399,7 +399,7 @@ TEST(LockedPipeProcesses, ManyKillsLoseNoMoreThanTheVictimHadInHand) {
       crowd[victim].kill();
       const auto expect_end = [&](std::size_t i) {
         if (i == victim) return;
-        expect(crowd[i].wait(Deadline::after(kPatience)).has_value(), "round ", round, ": user ", i,
+        expect(crowd[i].wait(Deadline::after(patience)).has_value(), "round ", round, ": user ", i,
                " hangs after user ", victim, " was killed, messages of ", size, " bytes");
         crowd[i].finish();
       };

@@ -40,7 +40,7 @@ std::unique_ptr<AnyQueue> make_queue() {
 }
 
 pid_t started_helper() {
-  const Deadline limit = Deadline::after(seconds(10));
+  const Deadline limit = Deadline::after(seconds(60));
   while (*helper() == 0 && !limit.passed()) usleep(100);
   return *helper();
 }
@@ -71,7 +71,7 @@ TEST(HelperProcess, OutlivesTheCopiesOfItsQueue) {
     queue.reset();
     return 0;
   });
-  EXPECT_EQ(user.wait(Deadline::after(seconds(10))), 0);
+  EXPECT_EQ(user.wait(Deadline::after(seconds(60))), 0);
   EXPECT_TRUE(is_there(pid));
 }
 
@@ -80,7 +80,7 @@ TEST(HelperProcess, KeepsNoDescriptorOfItsParent) {
   const auto queue = make_queue();
   ASSERT_GT(started_helper(), 0);
   pipe.write.reset();
-  EXPECT_NE(poll_until(pipe.read.get(), POLLIN, Deadline::after(seconds(10))), 0)
+  EXPECT_NE(poll_until(pipe.read.get(), POLLIN, Deadline::after(seconds(60))), 0)
       << "the helper holds the other end";
 }
 

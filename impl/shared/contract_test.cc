@@ -39,7 +39,7 @@ class StartLine {
 };
 
 void acquire(AnyLock& lock, const char* what) {
-  expect_status(lock.acquire(Deadline::after(kPatience)), Status::ok, "acquire ", what);
+  expect_status(lock.acquire(Deadline::after(patience)), Status::ok, "acquire ", what);
 }
 
 // One more, as a caller would do it.
@@ -73,6 +73,11 @@ std::optional<std::string> needs_exclusion(const Traits& traits) {
 std::optional<std::string> needs_holding_and_survival(const Traits& traits) {
   const auto reason = needs_holding(traits);
   return reason ? reason : needs_survival(traits);
+}
+
+std::optional<std::string> needs_readers_alone(const Traits& traits) {
+  if (traits.reads_alone) return needs_holding_and_survival(traits);
+  return "who reads waits for who writes";
 }
 
 void check_zeroed(const SharedPair& pair, Peers) {
@@ -281,8 +286,7 @@ AfterKill after_kill(const SharedPair& pair, Peers peers, bool holding) {
   killed.raise();
   if (!holding) lock.release();
   waiting.finish();
-  const bool again =
-      lock.acquire(Deadline::after(taken->load() ? kPatience : kShort)) == Status::ok;
+  const bool again = lock.acquire(Deadline::after(taken->load() ? patience : kShort)) == Status::ok;
   if (again) lock.release();
   return again ? AfterKill::nothing : AfterKill::time_out;
 }
@@ -329,6 +333,78 @@ void check_killed_at_any_time(const SharedPair& pair, Peers peers) {
     expect(subject.number() == counted || subject.number() == counted + 1, "of ", counted,
            " additions, one of them perhaps not counted, there are ", subject.number());
   }
+}
+
+// Killed inside a write, where readers do not wait: they find a whole value, and so does the next
+// writer, who gets on.
+void check_killed_inside_a_write(const SharedPair& pair, Peers peers) {
+  const std::size_t bytes = std::min<std::size_t>(pair.traits.max_message, 1 << 20);
+  std::mt19937 random(std::random_device{}());
+  for (int round = 0; round < 16; ++round) {
+    Subject subject(pair, bytes);
+    AnyLock& lock = subject.lock();
+    const auto write = [&](const std::vector<std::byte>& value) {
+      acquire(lock, "to write");
+      lock.write(0, value);
+      lock.release();
+    };
+    std::vector<std::byte> values[3];  // one more than there may be copies
+    for (std::vector<std::byte>& value : values) {
+      value.resize(bytes);
+      fill_value(value, static_cast<std::uint64_t>(&value - values));
+      write(value);
+    }
+    std::vector<std::byte> value(bytes);
+    Signal begun;
+    Peer victim(peers, [&] {
+      for (std::size_t i = 0;; ++i) {
+        begun.raise();
+        write(values[i % 3]);
+      }
+    });
+    begun.wait();
+    nap(std::chrono::microseconds(random() % 3000));
+    victim.kill();
+    lock.read(0, value);
+    expect(check_value(value), "a value was torn by a kill");
+    const std::vector<std::byte> before = value;
+    acquire(lock, "after a kill");
+    lock.read(0, value);
+    lock.release();
+    expect(value == before, "a killed writer's value came later");
+    for (const std::vector<std::byte>& next : values) {
+      write(next);
+      lock.read(0, value);
+      expect(value == next, "a value that was written after a kill is another");
+    }
+  }
+}
+
+// Stopped and continued at any moment of its changes: that costs time, and no addition.
+void check_stopped_at_any_time(const SharedPair& pair, Peers peers) {
+  std::mt19937 random(std::random_device{}());
+  Subject subject(pair);
+  Signal stop;
+  const Shared<std::atomic<std::int64_t>> counted{0};
+  const auto count = [&] {
+    while (stop.raised() == 0) {
+      increment(subject, pair.traits);
+      counted->fetch_add(1);
+    }
+  };
+  Peer stopped(peers, count);
+  Peer other(peers, count);
+  for (int times = 0; times < 16; ++times) {
+    nap(std::chrono::microseconds(random() % 2000));
+    stopped.signal(SIGSTOP);
+    nap(2ms);
+    stopped.signal(SIGCONT);
+  }
+  stop.raise();
+  stopped.finish();
+  other.finish();
+  expect(subject.number() == counted->load(), "of ", counted->load(), " additions there are ",
+         subject.number());
 }
 
 // A stopped holder keeps the lock, as long as that takes, and is not taken for dead.
@@ -410,6 +486,14 @@ const std::vector<Check<SharedPair>>& shared_checks() {
       {.name = "KilledAtAnyTimeCostsNoOtherAddition",
        .body = check_killed_at_any_time,
        .waiver = needs_holding_and_survival,
+       .with_threads = false},
+      {.name = "KilledInsideAWriteLeavesAWholeValue",
+       .body = check_killed_inside_a_write,
+       .waiver = needs_readers_alone,
+       .with_threads = false},
+      {.name = "StopsAtAnyTimeCostNoAddition",
+       .body = check_stopped_at_any_time,
+       .waiver = needs_exclusion,
        .with_threads = false},
       {.name = "StoppedHolderKeepsIt",
        .body = check_stopped_holder,

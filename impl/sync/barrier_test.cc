@@ -13,9 +13,9 @@
 namespace ipc {
 namespace {
 
-constexpr double kHang = 10;  // seconds that nothing sound takes
+constexpr double kHang = 120;  // seconds that nothing sound takes
 
-int end_of(Child& child) { return child.wait(Deadline::after(std::chrono::seconds(10))).value(); }
+int end_of(Child& child) { return child.wait(Deadline::after(std::chrono::seconds(60))).value(); }
 
 // 0: through, 1: it was broken.
 int wait_at(Barrier& barrier, Timeout timeout = kHang) {
@@ -30,7 +30,7 @@ int wait_at(Barrier& barrier, Timeout timeout = kHang) {
 Child one_at(Barrier& barrier, Timeout timeout = kHang) {
   const std::uint32_t before = barrier.n_waiting();
   Child child = fork_child([&barrier, timeout] { return wait_at(barrier, timeout); });
-  const Deadline limit = Deadline::after(std::chrono::seconds(10));
+  const Deadline limit = Deadline::after(std::chrono::seconds(60));
   while (barrier.n_waiting() == before && !limit.passed()) std::this_thread::yield();
   return child;
 }

@@ -80,7 +80,7 @@ TEST(EventCountsOfProcesses, GoOnWhenASleeperIsKilled) {
   }
   Child taker = fork_child([&tokens] {
     for (int i = 0; i < 100; ++i) {
-      if (!tokens->take(Deadline::after(30s))) return 1;
+      if (!tokens->take(Deadline::after(60s))) return 1;
     }
     return 0;
   });

@@ -25,7 +25,7 @@ TEST(OwnerOfProcesses, IsAliveAsLongAsTheProcess) {
       number->store(Owner::here());
       return Owner::is_alive(Owner::here()) && Owner::is_alive(here) ? 0 : 1;
     });
-    EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(10))), 0);
+    EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(60))), 0);
     EXPECT_FALSE(Owner::is_alive(number->load()));
     EXPECT_TRUE(seen.insert(number->load()).second);
   }

@@ -52,7 +52,7 @@ TEST(RobustMutex, ExcludesProcesses) {
       return 0;
     }));
   }
-  for (auto& child : children) EXPECT_EQ(child.wait(Deadline::after(seconds(30))), 0);
+  for (auto& child : children) EXPECT_EQ(child.wait(Deadline::after(seconds(60))), 0);
   EXPECT_EQ(counter->value, 15'000);
 }
 
@@ -64,11 +64,11 @@ TEST(RobustMutex, GivesUpAtTheDeadlineWhileAProcessHoldsIt) {
     held->release();
     for (;;) pause();
   });
-  ASSERT_TRUE(held->acquire(Deadline::after(seconds(10))));
+  ASSERT_TRUE(held->acquire(Deadline::after(seconds(60))));
   EXPECT_EQ(counter->mutex.lock(Deadline::now()), Taken::timed_out);
   EXPECT_EQ(counter->mutex.lock(Deadline::after(milliseconds(10))), Taken::timed_out);
   holder.signal(SIGKILL);
-  EXPECT_EQ(counter->mutex.lock(Deadline::after(seconds(10))), Taken::owner_died);
+  EXPECT_EQ(counter->mutex.lock(Deadline::after(seconds(60))), Taken::owner_died);
   counter->mutex.unlock();
   EXPECT_EQ(counter->mutex.lock(), Taken::yes) << "the death is told once";
   counter->mutex.unlock();

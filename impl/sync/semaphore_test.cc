@@ -21,7 +21,7 @@ TEST(TypedSemaphoreOfProcesses, CountsOverProcesses) {
     semaphore.release();
     return 0;
   });
-  EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(10))), 0);
+  EXPECT_EQ(child.wait(Deadline::after(std::chrono::seconds(60))), 0);
   EXPECT_EQ(semaphore.get_value(), 3u);
   EXPECT_EQ(Semaphore().get_value(), 1u);
   const std::lock_guard hold(semaphore);

@@ -60,7 +60,7 @@ TEST(SemaphoreWord, WakesWaitersInOtherProcesses) {
     }));
   }
   for (int i = 0; i < 3; ++i) go->release();
-  for (auto& child : children) EXPECT_EQ(child.wait(Deadline::after(seconds(10))), 0);
+  for (auto& child : children) EXPECT_EQ(child.wait(Deadline::after(seconds(60))), 0);
   EXPECT_EQ(done->value(), 3u);
 }
 
@@ -70,11 +70,11 @@ TEST(SemaphoreWord, LosesNothingToKilledProcesses) {
     Child waiter = fork_child([&] { return semaphore->acquire() ? 0 : 1; });
     EXPECT_FALSE(waiter.wait(Deadline::after(milliseconds(20))));
     waiter.signal(SIGKILL);
-    EXPECT_EQ(waiter.wait(Deadline::after(seconds(10))), -SIGKILL);
+    EXPECT_EQ(waiter.wait(Deadline::after(seconds(60))), -SIGKILL);
   }
   Child survivor = fork_child([&] { return semaphore->acquire() ? 0 : 1; });
   semaphore->release();
-  EXPECT_EQ(survivor.wait(Deadline::after(seconds(10))), 0);
+  EXPECT_EQ(survivor.wait(Deadline::after(seconds(60))), 0);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ def edit(run_folder, changes):
 
 
 def launch(*arguments):
-    return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
 
 def names(changes):
@@ -427,6 +427,14 @@ def test_a_recorded_slow_down_is_found_and_nothing_else():
     assert sorted(re.findall(r"^\| `(\w+/\w+)/", slower, re.MULTILINE)) == [
         *("pipe_latency/posix_mq", "pipe_throughput/posix_mq", "queue_throughput/posix_mq"),
     ]
+
+
+def test_two_recorded_runs_of_one_build_in_turns_are_alike():
+    """results/same: measured in turns as those of results/slower, both sides with one build."""
+    base, new = (TOOL.parent.parent / "results" / "same" / side for side in ("base", "new"))
+    for done in (launch(base, new), launch(new, base)):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.startswith("# No slow-down over 10 % confirmed in 8 series")
 
 
 def test_two_real_runs_of_one_build_make_a_page(real_runs, tmp_path):

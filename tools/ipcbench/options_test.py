@@ -61,7 +61,7 @@ def test_list_prints_the_series_of_the_profile(tiny_profiles, cpython_program, c
 
 
 def shell(*arguments, **options):
-    return subprocess.run([RUN, *arguments], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run([RUN, *arguments], capture_output=True, text=True, timeout=600, **options)
 
 
 def test_help_and_wrong_options_need_nothing_installed(tmp_path):

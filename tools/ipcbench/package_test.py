@@ -21,7 +21,7 @@ endforeach()
 
 
 def run(*command, cwd):
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -64,3 +64,21 @@ def test_the_programs_of_the_readme_are_programs_and_print_what_it_says(installe
     assert values == []  # its exit status says whether the values are right
     assert shared == ["{3: 9}", "9"]
     assert pool[0] == "49" and sorted(pool[1:]) == ["1", "4", "9"]
+
+
+def test_what_stands_beside_the_python_does_the_same(installed, tmp_path):
+    """impl/examples/README.md: its C++ as bodies of main, with the functions of one line in front."""
+    text = (ROOT / "impl/examples/README.md").read_text()
+    names = []
+    for snippet in re.findall(r"```cpp\n(.*?)```", text, re.DOTALL):
+        functions = "".join(re.findall(r"^int \w+\(.*\}\n", snippet, re.MULTILINE))
+        names.append(f"beside_{len(names)}")
+        (tmp_path / f"{names[-1]}.cc").write_text(
+            '#include <iostream>\n#include "impl/pipe/pipe.h"\n#include "impl/process/pool.h"\n'
+            '#include "impl/process/process.h"\n#include "impl/queue/queue.h"\n'
+            f"{functions}int main() {{\n{snippet.replace(functions, '')}}}\n"
+        )
+    (tmp_path / "CMakeLists.txt").write_text(PROJECT.format(names=" ".join(names)))
+    programs = build(tmp_path, tmp_path / "build", installed)
+    printed = [run(programs / name, cwd="/").splitlines() for name in names]
+    assert printed == [["amy"] * 6, ["the last word"], ["49"]]

@@ -213,7 +213,7 @@ def test_arrays_are_drawn_without_pipes_as_well(tmp_path):
 
 def plot(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [PLOT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+        [PLOT, *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .readme_runs import PLACEMENTS, figure, median_cell, newest, not_measured, warnings
+from .readme_runs import PLACEMENTS, caption, figure, median_cell, newest, not_measured, warnings
 from .rundir import RunDir
 from .tables import bytes_text, interval_text
 from .verdict_page import machine_text, table
@@ -156,13 +156,16 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 def crowds(run: RunDir) -> str:
     """Streams through queues by how many put and get: where the scheduler places them the fastest C++ backend of each
-    wait class at each size, and all backends at the smallest size on every placement."""
-    rows = [row for row in _rows(run) if row["question"] == "queue_throughput"]
+    wait class at each size, and all backends at the smallest size on every placement. Sizes that the run lacks are of
+    the newest run under results/crowds/. Raises ReadmeError."""
+    more = newest(run.path.parent.parent / "crowds")
+    rows = _streams_through_queues(run)
+    others = [row for row in _streams_through_queues(more) if row["bytes"] not in SIZES]
     crowds_there = [crowd for crowd in CROWDS if any(row["crowd"] == crowd for row in rows)]
     columns = [f"{producers}x{consumers}" for producers, consumers in crowds_there]
-    free = [row for row in rows if _is_ours(row) and row["placement"] == "free"]
+    free = [row for row in (*rows, *others) if _is_ours(row) and row["placement"] == "free"]
     best = []
-    for size in SIZES:
+    for size in sorted({row["bytes"] for row in free if row["crowd"] != PAIR}):
         for waits in WAIT_CLASSES:
             here = [row for row in free if (row["bytes"], row["waits"]) == (size, waits)]
             cells = [
@@ -171,7 +174,9 @@ def crowds(run: RunDir) -> str:
             ]
             if any(cells):
                 best.append([bytes_text(size), waits, *cells])
-    out = [table(["message", "waits", *columns], best), "", CROWDS_NOTE, ""]
+    sizes = " and ".join(bytes_text(size) for size in sorted({row["bytes"] for row in others}))
+    note = f"{CROWDS_NOTE} {sizes} of more than one pair: {caption(more)}"
+    out = [table(["message", "waits", *columns], best), "", note, ""]
     picture = f"throughput_by_peers_{bytes_text(SIZES[0]).replace(' ', '')}"
     out.append(figure(run, picture, "Messages per second by producers and consumers"))
     out += [f"<details><summary>All queues, {bytes_text(SIZES[0])}</summary>", ""]
@@ -190,6 +195,10 @@ def crowds(run: RunDir) -> str:
             out += [f"**{place}: {where}**", "", _crowd_table(here, crowds_there, columns), ""]
             out += [not_measured(missing), ""] if missing else []
     return "\n".join(out) + "\n</details>\n"
+
+
+def _streams_through_queues(run: RunDir) -> list[dict[str, Any]]:
+    return [row for row in _rows(run) if row["question"] == "queue_throughput"]
 
 
 CROWDS_NOTE = (

@@ -21,7 +21,10 @@ LOCK_CELLS = {
     "handed over on one CPU": ("lock_handoff", None, 2, "same"),
     "on two": ("lock_handoff", None, 2, "cross"),
 }
-MEMORY_CELLS = {
+COPY_CELLS = {
+    bytes_text(size): ("array_copy", size, None, "same") for size in (64, 4096, 65536, 1048576)
+}
+HANDOFF_CELLS = {
     f"{bytes_text(size)}, {place}": ("array_handoff", size, None, place)
     for place in PLACEMENTS
     for size in (64, 4096, 65536, 1048576)
@@ -32,13 +35,16 @@ def shared_values(run: RunDir) -> str:
     """What locks and memories cost, of the newest run under results/shared/. Raises ReadmeError."""
     run_there = newest(run.path.parent.parent / "shared")
     locks = time_table(
-        run_there, LOCK_CELLS, lambda name: name.startswith(("anonymous+", "cpython_"))
+        run_there,
+        LOCK_CELLS,
+        lambda name: name.startswith(("anonymous+", "cpython_")) or name.endswith("+futex"),
     )
-    memories = time_table(run_there, MEMORY_CELLS)
     return (
         f"Time for one operation, all processes together [its interval].\n\n"
-        f"{locks}\n\n{figure(run_there, 'shared_locks', 'Adding one, by lock')}A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
-        f"{memories}\n\n{figure(run_there, 'array_handoff', 'Handing over an array, against sending it')}{said_of(run_there, SHARED)}\n\nOf {caption(run_there)}\n"
+        f"{locks}\n\n{figure(run_there, 'shared_locks', 'Adding one, by lock')}An array written as a whole and read back as a whole, by one process, without a lock but for `cpython_array`:\n\n"
+        f"{time_table(run_there, COPY_CELLS)}\n\n"
+        f"A payload there and back, written into an array, told of by a semaphore of that kind, and read (p50):\n\n"
+        f"{time_table(run_there, HANDOFF_CELLS)}\n\n{figure(run_there, 'array_handoff', 'Handing over an array, against sending it')}{said_of(run_there, SHARED)}\n\nOf {caption(run_there)}\n"
     )
 
 

@@ -125,15 +125,19 @@ def test_crowds_are_ranked_by_how_many_put_and_get(root):
     run[
         "queue_throughput/cpython_queue/bytes:64/codec:pickle/producers:4/consumers:4/placement:same"
     ] = around(9e4)
-    folder = make_run(root / "run", run)
+    folder = make_run(root / "results" / "reference" / NEW, run)
     spun = "queue_throughput/os_spin/bytes:64/producers:4/consumers:4/placement:same"
     columns = {"series": spun, **parse(spun).columns()}
     folder.append_run(
         {"schema": SCHEMA, "run": "run", **columns, "status": "skipped", "reason": "too many spin"}
     )
+    small = "queue_throughput/pipe_locked/bytes:16/producers:4/consumers:4/placement:free"
+    make_run(root / "results" / "crowds" / NEW, {small: around(2e6)})
     text = readme.crowds(folder)
-    head, _, block, spin, *_ = text.splitlines()
+    head, _, least, block, spin, *_ = text.splitlines()
     assert head == "| message | waits | 1x1 | 4x4 |"
+    assert least.startswith("| 16 B | block |  | `pipe_locked` 2.00 M/s [")
+    assert " 16 B of more than one pair: run [" in text.split("<details>")[0]
     assert block.startswith("| 64 B | block | `pipe_locked` 1.00 M/s [") and " 125 k/s [" in block
     assert spin.startswith("| 64 B | spin | `spinning` 9.00 M/s [")
     same, free = text.split("**same: ")[1].split("**free: ")

@@ -109,7 +109,7 @@ def test_debians_compare_py_reads_benchmark_json(finished):
         [*command, "cpython_pipe_oneway", "cpython_pipe_duplex"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert "[cpython_pipe_oneway vs. cpython_pipe_duplex]" in done.stdout
@@ -159,7 +159,7 @@ def test_a_stopped_run_keeps_what_it_has_and_resumes_exactly_the_rest(
     while not [p for p in commands() if str(scratch) in p]:
         assert process.poll() is None
     process.send_signal(signum)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 128 + signum
     folder = the_folder(out)
     assert f"--resume {folder.path}" in said and signum.name in said
@@ -261,7 +261,7 @@ def test_a_disk_that_fills_meanwhile_loses_nothing_and_the_run_resumes(
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(TOOLS)},
-        timeout=120,
+        timeout=600,
     )
     folder = the_folder(tmp_path / "out")
     assert full.returncode == 2, full.stderr

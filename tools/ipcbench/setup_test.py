@@ -40,7 +40,7 @@ def set_up(*groups, tools=TOOLS, **options):
         "x",
         *groups,
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
 
 
 def test_every_package_has_a_known_group_a_name_and_a_reason():
@@ -98,7 +98,7 @@ def test_an_ordinary_user_without_sudo_is_told_what_to_type(tmp_path, bare):
             env={"PATH": str(there)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
         )
     assert done.returncode == 2
     assert "no sudo" in done.stderr and "apt-get install" in done.stderr
