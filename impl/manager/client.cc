@@ -16,18 +16,18 @@
 namespace ipc::detail {
 namespace {
 
-thread_local const Client* the_replying = nullptr;
+thread_local Client* the_replying = nullptr;
 
 // While one reply is decoded another may be: of a manager whose proxy is in the first.
 class Replying {
  public:
-  explicit Replying(const Client* client) : before_(std::exchange(the_replying, client)) {}
+  explicit Replying(Client* client) : before_(std::exchange(the_replying, client)) {}
   ~Replying() { the_replying = before_; }
   Replying(const Replying&) = delete;
   Replying& operator=(const Replying&) = delete;
 
  private:
-  const Client* const before_;
+  Client* const before_;
 };
 
 // Of this thread, in its process.
@@ -64,6 +64,16 @@ class Forks {
     const std::lock_guard hold(mutex_);
     const auto found = clients_.find(client.place());
     if (found != clients_.end() && found->second.expired()) clients_.erase(found);
+    std::erase_if(by_name_, [](const auto& each) { return each.second.expired(); });
+  }
+  void set_name(const StorePlace& name, std::weak_ptr<Client> client) {
+    const std::lock_guard hold(mutex_);
+    by_name_.insert_or_assign(name, std::move(client));
+  }
+  std::shared_ptr<Client> find_by_name(const StorePlace& name) {
+    const std::lock_guard hold(mutex_);
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second.lock();
   }
 
  private:
@@ -88,6 +98,7 @@ class Forks {
 
   std::mutex mutex_;
   std::map<StorePlace, std::weak_ptr<Client>> clients_;
+  std::map<StorePlace, std::weak_ptr<Client>> by_name_;  // what their servers call themselves
   std::vector<std::shared_ptr<Client>> forking_;
 };
 
@@ -95,10 +106,19 @@ std::shared_ptr<Client> Client::of(const StorePlace& place) {
   return Forks::here().find_or_make(place);
 }
 
+std::shared_ptr<Client> Client::of_server(const StorePlace& name) {
+  if (the_replying != nullptr && the_replying->place().backend == name.backend &&
+      the_replying->name() == name.address) {
+    return the_replying->shared_from_this();
+  }
+  std::shared_ptr<Client> known = Forks::here().find_by_name(name);
+  return known ? known : of(name);
+}
+
 const Client* Client::replying() { return the_replying; }
 
 Client::Client(const ManagerEntry& entry, StorePlace place, std::string key)
-    : entry_(entry), place_(std::move(place)), key_(std::move(key)) {}
+    : entry_(entry), place_(std::move(place)), key_(std::move(key)), name_(place_.address) {}
 
 Client::~Client() { Forks::here().remove(*this); }
 
@@ -157,9 +177,20 @@ Object Client::call(std::uint64_t object, std::string_view operation, Object::Li
 }
 
 void Client::connect(const std::string& key) {
-  const std::lock_guard hold(mutex_);
+  std::unique_lock hold(mutex_);
   idle_.push_back(open_locked(key));
   key_ = key;
+  hold.unlock();
+  const std::string name = call(kServer, "address", {}, Deadline::never()).as_text();
+  hold.lock();
+  name_ = name;
+  hold.unlock();  // a fork takes the other lock first
+  Forks::here().set_name({place_.backend, name}, weak_from_this());
+}
+
+std::string Client::name() const {
+  const std::lock_guard hold(mutex_);
+  return name_;
 }
 
 Client::Connection* Client::take_or_gone() {

@@ -29,6 +29,10 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
   // The one of this process for that place. It has this process's key until it connects with
   // another. Connects to nobody.
   static std::shared_ptr<Client> of(const StorePlace& place);
+  // The one for a proxy in which a server has this name for itself: whose reply this thread is
+  // decoding, where that is of such a one, for servers on two machines may have the same name; else
+  // the last that has connected with such a one, by whatever address; else as `of`.
+  static std::shared_ptr<Client> of_server(const StorePlace& name);
   // Whose reply this thread is decoding: its references are counted already.
   static const Client* replying();
 
@@ -39,8 +43,9 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
 
   Object call(std::uint64_t object, std::string_view operation, Object::List arguments,
               Deadline deadline) override;
-  // A connection more, with that key, which the next ones have from then on. Throws ServerGone,
-  // std::system_error when nobody listens there, AuthenticationError.
+  // A connection more, with that key, which the next ones have from then on. From then on it is
+  // known by the server's own name, too (of_server). Throws ServerGone, std::system_error when
+  // nobody listens there, AuthenticationError.
   void connect(const std::string& key);
 
   const StorePlace& place() const { return place_; }
@@ -57,6 +62,7 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
   };
   class Lease;
 
+  std::string name() const;
   Connection* take();
   Connection* take_or_gone();
   void give_back(Connection* connection);
@@ -74,6 +80,7 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
   const StorePlace place_;
   mutable std::mutex mutex_;
   std::string key_;
+  std::string name_;           // the server's own address; until it has said so, that of the place
   std::uint64_t session_ = 0;  // 0: none yet
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> idle_;

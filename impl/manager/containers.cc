@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -41,10 +42,12 @@ class ListReferent final : public Exposing<ListReferent>, Guarded {
                                 {"str", 0, 0, &L::text}};
     return all;
   }
-  void undelivered(std::string_view operation, Object&& result) override {
-    if (operation != "pop") return;
+  // Back to its place, at the end where the list is shorter now.
+  void undelivered(std::string_view, Arguments& given, Object&& result) override {
+    if (!given.taken_from) return;
     const std::lock_guard hold(mutex_);
-    items_.push_back(std::move(result));
+    const std::size_t place = std::min(*given.taken_from, items_.size());
+    items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(place), std::move(result));
   }
 
  private:
@@ -141,6 +144,7 @@ class ListReferent final : public Exposing<ListReferent>, Guarded {
                                   : place_of(given[0], items_.size(), "pop index out of range");
     Object taken = std::move(items_[place]);
     items_.erase(items_.begin() + static_cast<std::ptrdiff_t>(place));
+    given.taken_from = place;
     return taken;
   }
   Object remove(Arguments& given, Caller&) {
@@ -225,6 +229,24 @@ class DictReferent final : public Exposing<DictReferent>,
                                 {"values", 0, 0, &D::values}};
     return all;
   }
+  // Back to its place in the order, at the end where the dict is smaller now. Where its key has a
+  // value again, that is the newer one.
+  void undelivered(std::string_view operation, Arguments& given, Object&& result) override {
+    if (!given.taken_from) return;
+    const Object::Dict::Entry lost = operation == "popitem"
+                                         ? Object::Dict::Entry(result[0], result[1])
+                                         : Object::Dict::Entry(given[0], std::move(result));
+    Object::Dict all;
+    const std::lock_guard hold(mutex_);
+    if (dict_.contains(lost.first)) return;
+    all.reserve(dict_.size() + 1);
+    for (const auto& [key, value] : dict_) {
+      if (all.size() == *given.taken_from) all.set(lost.first, lost.second);
+      all.set(key, value);
+    }
+    all.set(lost.first, lost.second);  // where it is there already this changes nothing
+    std::swap(all, dict_);
+  }
 
   // The key at a place, None after the last. Throws RuntimeError when the size is another.
   Object key_at(std::size_t place, std::size_t size) {
@@ -281,12 +303,15 @@ class DictReferent final : public Exposing<DictReferent>,
   }
   Object pop(Arguments& given, Caller&) {
     const std::lock_guard hold(mutex_);
-    if (given.size() == 2 && !dict_.contains(given[0])) return given.take(1);
+    const Object* const value = dict_.find(given[0]);
+    if (value == nullptr && given.size() == 2) return given.take(1);
+    if (value != nullptr) given.taken_from = place_of_value(*value);
     return take(given[0]);
   }
-  Object popitem(Arguments&, Caller&) {
+  Object popitem(Arguments& given, Caller&) {
     const std::lock_guard hold(mutex_);
     if (dict_.empty()) throw KeyError("'popitem(): dictionary is empty'");
+    given.taken_from = dict_.size() - 1;
     const Object key = (dict_.end() - 1)->first;
     return Object::tuple({key, take(key)});
   }
@@ -329,6 +354,13 @@ class DictReferent final : public Exposing<DictReferent>,
     } else {
       dict_.set(std::move(key), std::move(value));
     }
+  }
+  // By its address: to compare the keys of all would take long.
+  std::size_t place_of_value(const Object& value) const {
+    const auto* const found =
+        std::ranges::lower_bound(dict_, &value, std::ranges::less(),
+                                 [](const Object::Dict::Entry& entry) { return &entry.second; });
+    return static_cast<std::size_t>(found - dict_.begin());
   }
   Object take(const Object& key) {
     Object* const present = dict_.find(key);

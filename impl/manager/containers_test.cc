@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <limits>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "impl/manager/over_backends_test.h"
 
@@ -119,6 +122,9 @@ TEST_P(ManagerContainersProcesses, AListIsAddedMultipliedReversedAndSorted) {
   EXPECT_EQ(plain(l), list({1, 2, 3}));
   l.sort(true);
   EXPECT_EQ(plain(l), list({3, 2, 1}));
+  const Object reversed = l.reversed();
+  EXPECT_EQ(reversed, list({1, 2, 3}));
+  EXPECT_EQ(plain(l), list({3, 2, 1})) << "only the copy is the other way round";
   l.reverse();
   l *= 2;
   EXPECT_EQ(plain(l), list({1, 2, 3, 1, 2, 3}));
@@ -152,6 +158,8 @@ TEST_P(ManagerContainersProcesses, ADictHasWhatPythonsHas) {
   EXPECT_EQ(d["a"], Object(1));
   EXPECT_EQ(d.get("b", 0), Object(2));
   EXPECT_EQ(d.get("z", 0), Object(0));
+  EXPECT_EQ(d.get("z"), Object());
+  EXPECT_EQ(d.at("a"), Object(1));
   EXPECT_TRUE(d.contains("a"));
   EXPECT_FALSE(d.contains("z"));
   EXPECT_EQ(d.size(), 3u);
@@ -174,7 +182,8 @@ TEST_P(ManagerContainersProcesses, ADictHasWhatPythonsHas) {
 
 TEST_P(ManagerContainersProcesses, ADictThrowsWhatPythonsDoes) {
   const auto d = m.dict();
-  EXPECT_THAT([&] { d.get("q"); }, ThrowsMessage<KeyError>("'q'"));
+  EXPECT_THAT([&] { d.at("q"); }, ThrowsMessage<KeyError>("'q'"));
+  EXPECT_THAT([&] { d["q"].get(); }, ThrowsMessage<KeyError>("'q'"));
   EXPECT_THROW(d.del(1), KeyError);
   EXPECT_THROW(d.pop("q"), KeyError);
   EXPECT_THROW(d.popitem(), KeyError);
@@ -212,6 +221,28 @@ TEST_P(ManagerContainersProcesses, ANamespaceHasAttributes) {
               ThrowsMessage<AttributeError>("'Namespace' object has no attribute 'x'"));
   EXPECT_THROW(n.del("x"), AttributeError);
   EXPECT_THROW(n.del("_here"), AttributeError);
+}
+
+TEST_P(ManagerContainersProcesses, ANamespaceIsShownAsPythons) {
+  const auto n = m.name_space(Object::dict({{"a", 1}, {"a1", 2}, {"_hidden", 3}}));
+  EXPECT_EQ(n.str(), "Namespace(a1=2, a=1)") << "sorted are the texts, not the names";
+}
+
+TEST_P(ManagerContainersProcesses, ThreadsShareTheLocalNamesOfANamespace) {
+  const auto n = m.name_space();
+  n["_shared"] = 0;
+  std::vector<std::future<void>> all;
+  for (int thread = 0; thread < 4; ++thread) {
+    all.push_back(std::async(std::launch::async, [&n, own = "_" + std::to_string(thread)] {
+      for (int i = 0; i < 1000; ++i) {
+        n[own] = i;
+        n["_shared"] = n[own];
+        n.del(own);
+      }
+    }));
+  }
+  for (auto& each : all) each.get();
+  EXPECT_EQ(n["_shared"], Object(999));
 }
 
 TEST_P(ManagerContainersProcesses, AValueIsAnything) {

@@ -142,7 +142,7 @@ class SemaphoreReferent final : public Exposing<SemaphoreReferent> {
                                                 {"release", 0, 1, &SemaphoreReferent::release}};
     return all;
   }
-  void undelivered(std::string_view operation, Object&& result) override {
+  void undelivered(std::string_view operation, Arguments&, Object&& result) override {
     if (operation != "acquire" || !result.as_bool()) return;
     const std::lock_guard hold(mutex_);
     ++value_;
@@ -191,7 +191,7 @@ class ConditionReferent final : public Exposing<ConditionReferent> {
     return all;
   }
   // A notification that nobody got is another's.
-  void undelivered(std::string_view operation, Object&& result) override {
+  void undelivered(std::string_view operation, Arguments&, Object&& result) override {
     if (operation != "wait" || !result.as_bool()) return;
     const std::lock_guard hold(mutex_);
     notify_locked(1);

@@ -417,6 +417,70 @@ TEST_P(ManagerProcesses, LargeValuesComeWholeAndTooLargeOnesAreRefused) {
   EXPECT_EQ(l.size(), 100u) << "and the connection is in step";
 }
 
+TEST(ManagerProcess, AServersProxiesAreReachedAsItWas) {
+  auto [here, there] = Pipe();
+  Running stranger([&in = there] {  // who has not started it
+    Manager m({.address = in.recv().as_text(), .start = false});
+    m.connect();
+    const auto l = m.list();
+    auto [a, b] = Pipe();
+    a.send(l);
+    b.recv<ListProxy>().append("through a pipe");
+    l.append(m.dict());
+    DictProxy{l[1]}["x"] = 1;
+    m.condition(m.lock());  // the server knows it as its own
+    in.send(l.size());
+    in.send(m.number_of_objects());
+  });
+  const std::string bound = chosen_address("unix_socket");
+  const std::string moved = bound + "-moved";
+  Manager m({.address = bound});
+  std::filesystem::rename(bound, moved);  // as 0.0.0.0 is no address for those on other machines
+  here.send(moved);
+  for (const int expected : {2, 2}) {
+    ASSERT_TRUE(here.poll(kHang));
+    EXPECT_EQ(here.recv(), expected);
+  }
+  std::filesystem::remove(moved);
+}
+
+TEST(ManagerProcess, ServersWithTheSameNameAreToldApartInTheirReplies) {
+  const std::string bound = chosen_address("unix_socket");
+  std::vector<Manager> started;
+  std::vector<Manager> connected;
+  for (const std::string end : {"-first", "-second"}) {
+    started.emplace_back(ManagerOptions{.address = bound});
+    std::filesystem::rename(bound, bound + end);
+    connected.emplace_back(ManagerOptions{.address = bound + end, .start = false});
+    connected.back().connect();
+  }
+  const auto first = connected[0].list(list({1}));
+  const auto second = connected[1].list(list({2}));
+  EXPECT_EQ(first[0], Object(1));
+  EXPECT_EQ(second[0], Object(2));
+  std::filesystem::remove(bound + "-first");
+  std::filesystem::remove(bound + "-second");
+}
+
+TEST(ManagerProcess, AHostIsTriedAtEachOfItsAddresses) {
+  for (const std::string host : {"127.0.0.1", "[::1]"}) {
+    std::optional<Manager> m;
+    try {
+      m.emplace(ManagerOptions{.backend = "tcp", .address = host + ":0"});
+    } catch (const std::system_error&) {
+      continue;  // there is no IPv6 here
+    }
+    const std::string port = m->address().substr(m->address().rfind(':'));
+    Manager other({.backend = "tcp", .address = "localhost" + port, .start = false});
+    try {
+      other.connect();
+      EXPECT_EQ(other.list(list({1})).size(), 1u);
+    } catch (const std::system_error&) {
+      EXPECT_NE(host, "127.0.0.1") << "localhost need not be [::1] too";
+    }
+  }
+}
+
 TEST(ManagerProcess, ASocketIsItsUsersAlone) {
   Manager m;
   const std::filesystem::path path = m.address();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "impl/manager/proxies.h"
 
+#include <pthread.h>
+
+#include <mutex>
+
 namespace ipc {
 namespace {
 
@@ -13,6 +17,12 @@ Deadline queue_deadline(bool block, Timeout timeout) {
   return deadline_of(block, timeout);
 }
 
+// Of the local names of every NamespaceProxy: a fork waits meanwhile, so that no child has it
+// locked by a thread that it does not have. What is replaced or taken out ends after it.
+std::mutex local_mutex;
+const int registered = pthread_atfork([] { local_mutex.lock(); }, [] { local_mutex.unlock(); },
+                                      [] { local_mutex.unlock(); });
+
 bool is_local(const std::string& name) { return name.starts_with('_'); }
 
 AttributeError no_attribute(const std::string& name) {
@@ -23,25 +33,31 @@ AttributeError no_attribute(const std::string& name) {
 
 Object NamespaceProxy::get(std::string name) const {
   if (!is_local(name)) return call("get", {std::move(name)});
+  const std::lock_guard hold(local_mutex);
   const auto found = local_->find(name);
   if (found == local_->end()) throw no_attribute(name);
   return found->second;
 }
 
 void NamespaceProxy::set(std::string name, Object value) const {
-  if (is_local(name)) {
-    local_->insert_or_assign(std::move(name), std::move(value));
-  } else {
+  if (!is_local(name)) {
     call("set", {std::move(name), std::move(value)});
+    return;
   }
+  Object old;
+  const std::lock_guard hold(local_mutex);
+  old = std::exchange((*local_)[std::move(name)], std::move(value));
 }
 
 void NamespaceProxy::del(std::string name) const {
   if (!is_local(name)) {
     call("delete", {std::move(name)});
-  } else if (local_->erase(name) == 0) {
-    throw no_attribute(name);
+    return;
   }
+  Local::node_type old;
+  const std::lock_guard hold(local_mutex);
+  old = local_->extract(name);
+  if (old.empty()) throw no_attribute(name);
 }
 
 bool AcquirerProxy::acquire(bool block, Timeout timeout) const {

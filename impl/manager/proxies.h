@@ -35,7 +35,13 @@ class Item {
  public:
   Item(const P& proxy, Key key) : proxy_(proxy), key_(std::move(key)) {}
 
-  Object get() const { return proxy_.get(key_); }
+  Object get() const {
+    if constexpr (requires { proxy_.at(key_); }) {
+      return proxy_.at(key_);  // a dict's get is not its []
+    } else {
+      return proxy_.get(key_);
+    }
+  }
   operator Object() const { return get(); }
   operator Handle() const { return get().as_handle(); }
   const Item& operator=(Object value) const {
@@ -125,6 +131,8 @@ class ListProxy : public SequenceProxy<ListProxy> {
   void del(std::int64_t index) const { call("delete", {index}); }             // IndexError
   void del(SliceOf slice) const { call("delete_slice", parts(slice)); }
   void reverse() const { call("reverse"); }
+  // Python's reversed(list): of the list as it is now.
+  Object reversed() const { return get(SliceOf{{}, {}, -1}); }
   void sort(bool reverse = false) const { call("sort", {reverse}); }  // TypeError
   bool contains(Object value) const { return call("contains", {std::move(value)}).as_bool(); }
   std::size_t count(Object value) const { return call("count", {std::move(value)}).as_unsigned(); }
@@ -153,13 +161,13 @@ class ListProxy : public SequenceProxy<ListProxy> {
   }
 };
 
-// In the order of insertion. A missing key is a KeyError.
+// In the order of insertion. A missing key is a KeyError, but for get.
 class DictProxy : public Proxy {
  public:
   DictProxy(Handle handle) : Proxy(std::move(handle), "dict") {}
 
-  Object get(Object key) const { return call("get", {std::move(key)}); }
-  Object get(Object key, Object otherwise) const {
+  Object at(Object key) const { return call("get", {std::move(key)}); }  // Python's d[key]
+  Object get(Object key, Object otherwise = {}) const {
     return call("get_or", {std::move(key), std::move(otherwise)});
   }
   void set(Object key, Object value) const { call("set", {std::move(key), std::move(value)}); }

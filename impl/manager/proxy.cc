@@ -78,7 +78,8 @@ std::shared_ptr<const Handle::Hold> hold_on_arrival(std::span<const std::byte> b
   Detail detail(bytes);
   Server* const server = Server::here();
   if (server != nullptr && server->place() == detail.place) return server->find(detail.id);
-  return std::make_shared<Reference>(Client::of(detail.place), std::move(detail.type), detail.id);
+  return std::make_shared<Reference>(Client::of_server(detail.place), std::move(detail.type),
+                                     detail.id);
 }
 
 const bool registered = [] {

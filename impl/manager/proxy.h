@@ -16,8 +16,9 @@
 //
 // In messages: a proxy can be an item of an Object, a task's argument or all of a message, also in
 // the objects of managers; who gets it holds a reference from then on. It must know the key of the
-// manager: it is forked from a process that did (authkey()), or has connected with it. What has
-// been sent does not keep the object until it is received: then its calls throw RemoteError.
+// manager: it is forked from a process that did (authkey()), or has connected with it. It reaches
+// the server by the address by which it has connected; who has not, by the server's own one. What
+// has been sent does not keep the object until it is received: then its calls throw RemoteError.
 #pragma once
 
 #include <iosfwd>

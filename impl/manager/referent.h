@@ -25,6 +25,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -52,6 +53,9 @@ class Arguments {
   Object take_or_none(std::size_t number) { return number < size() ? take(number) : Object(); }
   // What a proxy among them refers to, in this server. Throws TypeError when it is none.
   std::shared_ptr<Referent> referent(std::size_t number) const;
+
+  // The place at which an operation has taken what it gives, for undelivered.
+  std::optional<std::size_t> taken_from;
 
  private:
   Object::List all_;
@@ -143,8 +147,9 @@ class Referent {
   virtual ~Referent() = default;
   // What the operation gives. What it throws, the caller gets (errors.h).
   virtual Object call(std::string_view operation, Arguments& arguments, Caller& caller) = 0;
-  // What an operation has given, and its client did not get: it went before.
-  virtual void undelivered(std::string_view, Object&&) {}
+  // What an operation has given, and its client did not get: it went before, or no message carries
+  // it. The arguments are as the operation has left them.
+  virtual void undelivered(std::string_view, Arguments&, Object&&) {}
   // That client has gone, with all its threads.
   virtual void forget(std::uint64_t) {}
 };

@@ -157,7 +157,7 @@ class QueueReferent final : public Exposing<QueueReferent> {
     return all;
   }
   // It is the first again, whatever the size is now.
-  void undelivered(std::string_view operation, Object&& result) override {
+  void undelivered(std::string_view operation, Arguments&, Object&& result) override {
     if (operation != "get") return;
     const std::lock_guard hold(mutex_);
     items_.push_front(std::move(result));

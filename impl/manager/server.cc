@@ -205,9 +205,10 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
     caller.deadline = request->deadline;
     reply.clear();
     std::shared_ptr<Entry> entry;
+    Arguments arguments{Object::List()};
     Object result;
     try {
-      Arguments arguments = arguments_of(request->arguments);
+      arguments = arguments_of(request->arguments);
       if (request->object == kServer) {
         result = call_itself(*request, arguments, session);
       } else {
@@ -226,7 +227,9 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
           throw ValueError("it is too long");
         }
       } catch (const std::exception& error) {
-        if (entry) entry->referent->undelivered(request->operation, std::exchange(result, {}));
+        if (entry) {
+          entry->referent->undelivered(request->operation, arguments, std::exchange(result, {}));
+        }
         reply.clear();
         throw RemoteError("the result cannot be sent: " + std::string(error.what()));
       }
@@ -242,7 +245,9 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
     }
     if (link.send(reply) != Status::ok) {
       withdraw(std::span(reply).subspan(1));
-      if (entry) entry->referent->undelivered(request->operation, std::move(result));
+      if (entry) {
+        entry->referent->undelivered(request->operation, arguments, std::move(result));
+      }
       return;
     }
   }
@@ -285,6 +290,7 @@ Object Server::call_itself(const Request& request, Arguments& arguments, Session
     }
     return {};
   }
+  if (request.operation == "address") return place_.address;
   if (request.operation == "number_of_objects") return number_of_objects();
   throw RemoteError("no operation '" + std::string(request.operation) + "' of the server");
 }

@@ -11,6 +11,7 @@
 
 #include "impl/codec/encoding.h"
 #include "impl/manager/authentication.h"
+#include "impl/manager/containers.h"
 #include "impl/manager/errors.h"
 #include "impl/manager/locks.h"
 #include "impl/manager/rendezvous.h"
@@ -26,8 +27,10 @@ constexpr const char* kKey = "key";
 class ManagerServer : public testing::Test {
  protected:
   ManagerServer()
-      : server_({"unix_socket", "/nowhere"}, kKey, {{"Queue", make_queue}, {"Lock", make_lock}},
-                -1) {}
+      : server_(
+            {"unix_socket", "/nowhere"}, kKey,
+            {{"Queue", make_queue}, {"Lock", make_lock}, {"list", make_list}, {"dict", make_dict}},
+            -1) {}
 
   // A connection of its own session, or of another's.
   class Client {
@@ -86,6 +89,15 @@ class ManagerServer : public testing::Test {
     std::thread serving_;
   };
 
+  // What a client calls that goes before it has the answer.
+  void call_and_go(std::uint64_t object, std::string_view operation, Object::List arguments = {}) {
+    Client dying(server_, {});
+    dying.call(kServer, "refer", {object});
+    dying.receive_no_more();
+    dying.ask(object, operation, std::move(arguments));
+    dying.leave();
+  }
+
   Server server_;
 };
 
@@ -94,13 +106,32 @@ TEST_F(ManagerServer, AnItemThatAClientDidNotGetIsTheFirstAgain) {
   const std::uint64_t queue = keeper.create("Queue");
   keeper.call(queue, "put", {"first"});
   keeper.call(queue, "put", {"second"});
-  Client dying(server_, {});
-  dying.call(kServer, "refer", {queue});
-  dying.receive_no_more();
-  dying.ask(queue, "get");
-  dying.leave();
+  call_and_go(queue, "get");
   EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object("first"));
   EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object("second"));
+}
+
+TEST_F(ManagerServer, WhatAClientDidNotGetOfAListIsWhereItWas) {
+  Client keeper(server_, {});
+  const std::uint64_t items = keeper.create("list");
+  keeper.call(items, "extend", {Object::list({1, 2, 3})});
+  for (const Object::List& arguments : {Object::List{}, {0}, {1}, {-1}, {-2}, {-3}, {7}}) {
+    call_and_go(items, "pop", arguments);
+    EXPECT_EQ(keeper.call(items, "str"), Object("[1, 2, 3]"));
+  }
+}
+
+TEST_F(ManagerServer, WhatAClientDidNotGetOfADictIsWhereItWas) {
+  Client keeper(server_, {});
+  const std::uint64_t dict = keeper.create("dict");
+  keeper.call(dict, "update", {Object::dict({{"a", 1}, {"b", 2}, {"c", 3}})});
+  for (const Object::List& arguments :
+       {Object::List{"a"}, {"b"}, {"c", 0}, {"missing"}, {"missing", 0}}) {
+    call_and_go(dict, "pop", arguments);
+    EXPECT_EQ(keeper.call(dict, "str"), Object("{'a': 1, 'b': 2, 'c': 3}"));
+  }
+  call_and_go(dict, "popitem");
+  EXPECT_EQ(keeper.call(dict, "str"), Object("{'a': 1, 'b': 2, 'c': 3}"));
 }
 
 TEST_F(ManagerServer, AClientThatGoesWhileItWaitsTakesNothing) {

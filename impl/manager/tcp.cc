@@ -58,6 +58,28 @@ void prepare(const UniqueFd& tcp) {
   }
 }
 
+UniqueFd connect_to(const addrinfo& there, const std::string& address) {
+  UniqueFd made = make_socket(there.ai_family, SOCK_STREAM);
+  if (connect(made.get(), there.ai_addr, there.ai_addrlen) != 0) {
+    // After a signal it goes on by itself.
+    if (errno == EINTR) errno = result_of(made);
+    if (errno != 0) throw_errno("connect to " + address);
+  }
+  return made;
+}
+
+// To the first that answers: a host has often an address of IPv6 too, where nobody need listen.
+// Throws what the last one does.
+UniqueFd connect_to_any(const addrinfo* there, const std::string& address) {
+  for (;; there = there->ai_next) {
+    try {
+      return connect_to(*there, address);
+    } catch (const std::system_error&) {
+      if (there->ai_next == nullptr) throw;
+    }
+  }
+}
+
 class Tcp {
  public:
   class Listener {
@@ -98,13 +120,7 @@ class Tcp {
   };
 
   static std::unique_ptr<Link> connect(const std::string& address) {
-    const Found found = find(address, 0);
-    UniqueFd made = make_socket(found->ai_family, SOCK_STREAM);
-    if (::connect(made.get(), found->ai_addr, found->ai_addrlen) != 0) {
-      // After a signal it goes on by itself.
-      if (errno == EINTR) errno = result_of(made);
-      if (errno != 0) throw_errno("connect to " + address);
-    }
+    UniqueFd made = connect_to_any(find(address, 0).get(), address);
     prepare(made);
     return std::make_unique<StreamLink>(std::move(made));
   }

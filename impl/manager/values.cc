@@ -50,12 +50,13 @@ class NamespaceReferent final : public Exposing<NamespaceReferent>, Guarded {
   }
   Object text(Arguments&, Caller&) {
     const std::lock_guard hold(mutex_);
-    std::vector<Object::Dict::Entry> sorted(attributes_.begin(), attributes_.end());
-    std::ranges::sort(sorted, {}, [](const auto& entry) { return entry.first.as_text(); });
-    std::string all;
-    for (const auto& [name, value] : sorted) {
-      all += (all.empty() ? "" : ", ") + name.as_text() + "=" + repr(value);
+    std::vector<std::string> texts;
+    for (const auto& [name, value] : attributes_) {
+      if (!name.as_text().starts_with('_')) texts.push_back(name.as_text() + "=" + repr(value));
     }
+    std::ranges::sort(texts);  // not the names: Python has a1=2 before a=1
+    std::string all;
+    for (const std::string& each : texts) all += (all.empty() ? "" : ", ") + each;
     return "Namespace(" + all + ")";
   }
 
