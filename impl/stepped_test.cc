@@ -309,7 +309,9 @@ TEST_P(SteppedRing, AnyOrderOfInstructionsKeepsTheMessages) {
         mark();
       }));
     }
+    const Deadline limit = Deadline::after(10 * kPatience);
     while (!running.empty()) {
+      ASSERT_FALSE(limit.passed()) << arrived->all.load() << " of " << wanted << " messages came";
       const std::size_t turn = random() % running.size();
       bool goes = true;
       for (auto burst = 1 + random() % 60; goes && burst != 0; --burst) {

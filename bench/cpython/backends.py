@@ -267,22 +267,7 @@ class CpythonManagerQueue(_Queue):
     helper_name = "manager"
 
     def __init__(self, round_trip: bool, size: int, codec: str, capacity: int):
-        import secrets
-        from multiprocessing import get_context
-        from multiprocessing.managers import SyncManager
-
-        import child
-
-        # What Manager() makes, but for the address: an abstract one leaves no file after a crash.
-        address = f"\0ipcbench-{secrets.token_hex(8)}"
-        self._manager = SyncManager(address, ctx=get_context("fork"))
-        with child.stop_signals_held():
-            try:
-                self._manager.start(child.attach, (os.getpid(),))
-            except EOFError:
-                self._manager._process.join()
-                raise OSError("the manager's server did not start") from None
-            self.helper = self._manager._process
+        self._manager, self.helper = start_manager()
         try:
             super().__init__(round_trip, size, codec, capacity)
         except BaseException:
@@ -297,12 +282,35 @@ class CpythonManagerQueue(_Queue):
         return None  # its locks are those of threads
 
     def close(self) -> None:
-        import child
+        end_manager(self._manager)
 
-        with child.stop_signals_held():
-            self.helper.kill()
-            self.helper.join()
-        self._manager.shutdown()  # so that proxies do not look for the server any more
+
+def start_manager():
+    """What Manager() makes, but for the address: an abstract one leaves no file after a crash. With its process. Raises
+    OSError."""
+    import secrets
+    from multiprocessing import get_context
+    from multiprocessing.managers import SyncManager
+
+    import child
+
+    manager = SyncManager(f"\0ipcbench-{secrets.token_hex(8)}", ctx=get_context("fork"))
+    with child.stop_signals_held():
+        try:
+            manager.start(child.attach, (os.getpid(),))
+        except EOFError:
+            manager._process.join()
+            raise OSError("the manager's server did not start") from None
+        return manager, manager._process
+
+
+def end_manager(manager) -> None:
+    import child
+
+    with child.stop_signals_held():
+        manager._process.kill()
+        manager._process.join()
+    manager.shutdown()  # so that proxies do not look for the server any more
 
 
 def _size_pipe(connection, capacity: int) -> int:

@@ -16,8 +16,9 @@ import pytest
 PROGRAM = Path(__file__).with_name("bench_cpython")
 NAME = re.compile(
     r"((pipe|queue)_(latency|throughput|idle_cost)|value_update|array_(copy|handoff)|lock_handoff"
-    r"|process_start|pool_(apply|map|once)|(cpu|io)_bound|context_switch)/cpython_\w+"
-    r"(/bytes:\d+)?(/codec:pickle)?(/op:\d+x\d+ms)?(/producers:[124]/consumers:[124])?(/processes:[124])?"
+    r"|process_start|pool_(apply|map|once)|(cpu|io)_bound|context_switch|manager_call)/cpython_\w+"
+    r"(/bytes:\d+)?(/codec:pickle)?(/op:(\d+x\d+ms|\w+))?(/producers:[124]/consumers:[124])?"
+    r"(/(processes|clients):[124])?"
     r"/placement:(same|cross|free)"
 )
 LATENCY = "^pipe_latency/cpython_pipe_duplex/bytes:64/placement:same$"
@@ -85,10 +86,11 @@ def test_the_list_document_is_well_formed():
     assert document["program"] == "bench_cpython"
     backends = {backend["name"]: backend for backend in document["backends"]}
     families = {backend["family"] for backend in backends.values()}
-    assert families == {"pipe", "queue", "shared", "process"}
+    assert families == {"pipe", "queue", "shared", "process", "manager"}
     names = [series["name"] for series in document["series"]]
-    messages, huge, idle, shared, processes = 468, 28, 7, 32, 54
-    assert len(set(names)) == len(names) == messages + huge + idle + shared + processes
+    messages, huge, idle, shared, processes, managers = 468, 28, 7, 32, 54, 69
+    others = shared + processes + managers
+    assert len(set(names)) == len(names) == messages + huge + idle + others
     for series in document["series"]:
         assert NAME.fullmatch(series["name"])
         pairs = "/".join(f"{key}:{value}" for key, value in series["keys"].items())

@@ -80,7 +80,7 @@ def _roles(series: Series, round_trip: bool) -> list[tuple[str, int]]:
     if round_trip:
         return [("pong", 0), ("ping", 0)]
     backend = BACKENDS[series.backend]
-    if backend.family in ("shared", "process"):
+    if backend.family in ("shared", "process", "manager"):
         count = 1 if backend.one_worker else max(1, series.processes)
         return [("worker", i) for i in range(count)]
     roles = [("consumer", i) for i in range(series.consumers)]

@@ -37,7 +37,14 @@ QUESTIONS = {
     "cpu_bound": (("process work",), "throughput"),
     "io_bound": (("process work",), "throughput"),
     "context_switch": (("process switch",), "throughput"),
+    "manager_call": (("manager",), "throughput"),
 }
+
+# What manager_call calls: those with a payload, and the others.
+PAYLOADS = (64, 4096, 65536, 1048576)
+CALLS = {"dict_get": PAYLOADS, "dict_set": PAYLOADS, "list_append": (), "list_index": ()}
+CALLS |= {"namespace_set": (), "value_set": (), "lock_cycle": (), "queue_put_get": ()}
+CALLS |= {"event_wait": ()}
 
 # What pool_once has to do: so many tasks of so long.
 BURSTS = tuple(f"{tasks}x{ms}ms" for tasks in (1, 2, 4, 16) for ms in (0, 1, 10))
@@ -46,7 +53,7 @@ BURSTS = tuple(f"{tasks}x{ms}ms" for tasks in (1, 2, 4, 16) for ms in (0, 1, 10)
 class Series:
     """One cell of a question. `bytes` is a message's size (of process_start what the parent has
     in memory), `codec` '' or 'pickle', `op` what the question
-    tells apart by itself. A size of 0, no processes and no op are not in the name: the question has no
+    tells apart by itself, `processes` how many clients a manager has. A size of 0, no processes and no op are not in the name: the question has no
     such axis."""
 
     def __init__(
@@ -77,7 +84,7 @@ class Series:
         if peer_counts:
             self.keys["producers"], self.keys["consumers"] = peer_counts
         if processes:
-            self.keys["processes"] = processes
+            self.keys["clients" if question == "manager_call" else "processes"] = processes
         self.keys["placement"] = placement
         pairs = [f"{key}:{value}" for key, value in self.keys.items()]
         self.name = "/".join([question, backend, *pairs])
@@ -117,12 +124,12 @@ def all_series() -> list[Series]:
         for backend in BACKENDS.values()
         if backend.use in uses
         for codec in backend.codecs
-        for op in (BURSTS if question == "pool_once" else ("",))
-        for size, peer_counts, processes, placement in _cells(question)
+        for op in {"pool_once": BURSTS, "manager_call": CALLS}.get(question, ("",))
+        for size, peer_counts, processes, placement in _cells(question, op)
     ]
 
 
-def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
+def _cells(question: str, op: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
     """Size, producers and consumers, processes and placement of a question's cells."""
     if question == "value_update":
         alone, crowd = (0, None, 1, "same"), (0, None, 4, "free")
@@ -141,6 +148,9 @@ def _cells(question: str) -> list[tuple[int, tuple[int, int] | None, int, str]]:
         return [(0, None, workers, "free") for workers in (1, 2, 4)]
     if question == "pool_once":
         return [(0, None, 2, "free")]
+    if question == "manager_call":
+        alone = [(size, None, 1, where) for where in PLACEMENTS for size in (0, *CALLS[op])]
+        return alone + [(0, None, clients, "free") for clients in (2, 4)]
     if question == "context_switch":
         return [(0, None, 2, "same")]
     if QUESTIONS[question][1] == "cost":

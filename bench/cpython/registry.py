@@ -11,6 +11,7 @@ from backends import (
     CpythonQueue,
     CpythonSimpleQueue,
 )
+from manager import CpythonManager
 from processes import (
     CpythonPool,
     CpythonProcess,
@@ -54,5 +55,6 @@ BACKENDS: dict[str, type[Backend]] = {
         CpythonThreads,
         CpythonProcessPair,
         CpythonThreadPair,
+        CpythonManager,
     )
 }

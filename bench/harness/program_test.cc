@@ -67,6 +67,26 @@ TEST(BenchmarkProcesses, AnswerEveryQuestionAboutProcesses) {
        "io_bound/threads/processes:4/placement:free"});
 }
 
+TEST(BenchmarkProcesses, AnswerEveryQuestionAboutManagers) {
+  expect_rows("bench_manager", "--messages=40", "messages_per_second",
+              {"manager_call/unix_socket/bytes:4096/op:dict_get/clients:1/placement:cross",
+               "manager_call/tcp/bytes:64/op:dict_set/clients:1/placement:same",
+               "manager_call/unix_socket/op:.*/clients:1/placement:same",
+               "manager_call/tcp/op:.*/clients:4/placement:free"});
+}
+
+TEST(BenchmarkProcesses, BillTheServerOfAManager) {
+  const ProgramResult result =
+      run("bench_manager",
+          "'--benchmark_filter=^manager_call/unix_socket/op:list_index/clients:1/placement:same$' "
+          "--messages=500 --batches=2 --benchmark_format=json");
+  ASSERT_EQ(result.status, 0) << result.output;
+  const auto row =
+      nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
+  // On one CPU nothing else takes much of the time.
+  EXPECT_GT(row["cpu_ns_per_message"], 0.5 * row["real_time"].get<double>());
+}
+
 TEST(BenchmarkProcesses, BillTheProcessesThatTheyHaveStarted) {
   const ProgramResult result =
       run("bench_process",
@@ -119,8 +139,8 @@ TEST(BenchmarkProcesses, AskHugeMessagesOfStreamsOfOnePair) {
 }
 
 TEST(BenchmarkProcesses, ListWhatTheyMeasure) {
-  for (const char* program :
-       {"bench_pipe", "bench_queue", "bench_shared", "bench_process", "bench_floor"}) {
+  for (const char* program : {"bench_pipe", "bench_queue", "bench_shared", "bench_process",
+                              "bench_manager", "bench_floor"}) {
     const ProgramResult result = run(program, "--list");
     ASSERT_EQ(result.status, 0);
     const auto list = nlohmann::json::parse(result.output);

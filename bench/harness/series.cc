@@ -45,6 +45,7 @@ std::vector<std::pair<std::string, std::string>> Series::named_keys() const {
   if (keys.op != nullptr) named.emplace_back("op", keys.op);
   if (keys.producers != 0) named.emplace_back("producers", std::to_string(keys.producers));
   if (keys.consumers != 0) named.emplace_back("consumers", std::to_string(keys.consumers));
+  if (keys.clients != 0) named.emplace_back("clients", std::to_string(keys.clients));
   if (keys.processes != 0) named.emplace_back("processes", std::to_string(keys.processes));
   if (keys.placement) named.emplace_back("placement", to_string(*keys.placement));
   return named;

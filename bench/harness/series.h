@@ -24,6 +24,7 @@ struct Keys {
   const char* op = nullptr;              // what a question tells apart by itself
   int producers = 0;
   int consumers = 0;
+  int clients = 0;
   int processes = 0;
   std::optional<Placement> placement = {};
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the sanitizers cannot judge: libraries that were not compiled for them. And what they need.
+#include <unistd.h>
+
 #ifdef __SANITIZE_THREAD__
 // Their locks and atomics are not seen.
 extern "C" const char* __tsan_default_suppressions();
@@ -18,4 +20,10 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:/proc/*/fd/\
 // would take as long as all else.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() { return "quarantine_size_mb=8"; }
+
+// A fork that ends by exit() has what its parent's other threads hold, but not those threads: all
+// of that would be taken for leaks.
+static const pid_t the_program = getpid();
+extern "C" int __lsan_is_turned_off();
+extern "C" int __lsan_is_turned_off() { return getpid() != the_program ? 1 : 0; }
 #endif

@@ -364,13 +364,13 @@ TEST(Processes, AreListedWhileTheyRun) {
   moved.kill();
 }
 
-// Two objects that nobody destroys: of a daemon, whose pid it sends, and of what is done after a
-// while.
+// Two objects that nobody destroys, but static, so that a leak checker finds them: of a daemon,
+// whose pid it sends, and of what is done after a while.
 void start_for_nobody(Connection& out, std::atomic<int>& done) {
-  auto* const daemon = new Process{run_for_ever, "daemon", true};
+  static auto* const daemon = new Process{run_for_ever, "daemon", true};
   daemon->start();
   out.send(daemon->pid().value());
-  auto* const slow = new Process{[&done] {
+  static auto* const slow = new Process{[&done] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     done = 1;
   }};

@@ -392,8 +392,13 @@ void check_stopped_at_any_time(const SharedPair& pair, Peers peers) {
       counted->fetch_add(1);
     }
   };
-  Peer stopped(peers, count);
+  Signal begun;
+  Peer stopped(peers, [&] {
+    begun.raise();
+    count();
+  });
   Peer other(peers, count);
+  begun.wait();
   for (int times = 0; times < 16; ++times) {
     nap(std::chrono::microseconds(random() % 2000));
     stopped.signal(SIGSTOP);

@@ -13,9 +13,11 @@
 namespace ipc {
 namespace {
 
-constexpr double kHang = 120;  // seconds that nothing sound takes
+constexpr double kHang = 60;  // seconds that nothing sound takes
 
-int end_of(Child& child) { return child.wait(Deadline::after(std::chrono::seconds(60))).value(); }
+int end_of(Child& child) {
+  return child.wait(Deadline::after(std::chrono::seconds(120))).value_or(-99);
+}
 
 // 0: through, 1: it was broken.
 int wait_at(Barrier& barrier, Timeout timeout = kHang) {

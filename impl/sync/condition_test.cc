@@ -14,9 +14,11 @@
 namespace ipc {
 namespace {
 
-constexpr double kHang = 120;  // seconds that nothing sound takes
+constexpr double kHang = 60;  // seconds that nothing sound takes
 
-int end_of(Child& child) { return child.wait(Deadline::after(std::chrono::seconds(60))).value(); }
+int end_of(Child& child) {
+  return child.wait(Deadline::after(std::chrono::seconds(120))).value_or(-99);
+}
 
 // Processes that wait, and what came of it.
 class Crowd {

@@ -29,7 +29,7 @@ from ipcbench.programs import ROOT
 from ipcbench.readme import reference_run
 from ipcbench.readme_runs import newest
 from ipcbench.series import parse
-from ipcbench.summary import PROCESSES, kind_of
+from ipcbench.summary import MANAGERS, PROCESSES, kind_of
 
 
 def entry(name, skip=None, program="bench"):
@@ -80,11 +80,13 @@ def test_quick_takes_at_most_40_series_and_what_the_claim_needs(available):
 
 
 def test_full_takes_everything_but_what_has_a_profile_of_its_own(available):
-    names = ("full", "idle", "process", "huge", "crowds")
+    names = ("full", "idle", "process", "manager", "huge", "crowds")
     taken = {name: select(available, load_profiles()[name], None) for name in names}
     assert {entry.metric for entry in taken["idle"]} == {"cost"} and len(taken["idle"]) > 20
     process = taken["process"]
     assert {e.series.question for e in process} == {*PROCESSES, "floor"} and len(process) > 60
+    managers = {e.series.question for e in taken["manager"]}
+    assert managers == {*MANAGERS, "floor", "pipe_latency"} and len(taken["manager"]) > 200
     assert all(e.series.keys["bytes"] >= HUGE for e in taken["huge"]) and len(taken["huge"]) > 100
     assert {e.series.question for e in taken["crowds"]} == {"queue_throughput", "floor"}
     together = {str(entry) for entries in taken.values() for entry in entries}

@@ -160,7 +160,8 @@ def crowds(run: RunDir) -> str:
     the newest run under results/crowds/. Raises ReadmeError."""
     more = newest(run.path.parent.parent / "crowds")
     rows = _streams_through_queues(run)
-    others = [row for row in _streams_through_queues(more) if row["bytes"] not in SIZES]
+    there = {row["bytes"] for row in rows if row["crowd"] != PAIR}
+    others = [row for row in _streams_through_queues(more) if row["bytes"] not in there]
     crowds_there = [crowd for crowd in CROWDS if any(row["crowd"] == crowd for row in rows)]
     columns = [f"{producers}x{consumers}" for producers, consumers in crowds_there]
     free = [row for row in (*rows, *others) if _is_ours(row) and row["placement"] == "free"]
@@ -175,7 +176,7 @@ def crowds(run: RunDir) -> str:
             if any(cells):
                 best.append([bytes_text(size), waits, *cells])
     sizes = " and ".join(bytes_text(size) for size in sorted({row["bytes"] for row in others}))
-    note = f"{CROWDS_NOTE} {sizes} of more than one pair: {caption(more)}"
+    note = CROWDS_NOTE + (f" {sizes} of more than one pair: {caption(more)}" if sizes else "")
     out = [table(["message", "waits", *columns], best), "", note, ""]
     picture = f"throughput_by_peers_{bytes_text(SIZES[0]).replace(' ', '')}"
     out.append(figure(run, picture, "Messages per second by producers and consumers"))

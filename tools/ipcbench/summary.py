@@ -25,7 +25,7 @@ HEADLINES = {
 ROUND_TRIP = "p50_ns"  # a floor that times each round trip is compared with latencies, so it has their headline
 
 
-# What questions measure whose names do not say it: those about shared values, and those about processes.
+# What questions measure whose names do not say it: those about shared values, about processes, and about managers.
 SHARED = {
     "value_update": "throughput",
     "value_read_mostly": "throughput",
@@ -42,7 +42,8 @@ PROCESSES = {
     "io_bound": "throughput",
     "context_switch": "throughput",
 }
-OTHERS = SHARED | PROCESSES
+MANAGERS = {"manager_call": "throughput"}
+OTHERS = SHARED | PROCESSES | MANAGERS
 
 
 def kind_of(question: str) -> str:
@@ -57,7 +58,7 @@ def kind_of(question: str) -> str:
 
 
 def family_of(question: str) -> str:
-    """pipe, queue, shared, process or floor: whose backends answer a question."""
+    """pipe, queue, shared, process, manager or floor: whose backends answer a question."""
     if question in PROCESSES:
         return "process"
     return "shared" if question in SHARED else question.split("_")[0]
