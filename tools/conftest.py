@@ -46,8 +46,9 @@ def cpython_program() -> Path:
 @pytest.fixture(scope="session")
 def built_programs(cpython_program) -> list[Path]:
     """CPython's program and the C++ ones of the debug (else the release) build; skips where none is built."""
+    families = ("pipe", "queue", "shared", "process", "manager", "floor")
     for preset in ("debug", "release"):
-        names = (f"bench_{family}" for family in ("pipe", "queue", "shared", "process", "floor"))
+        names = (f"bench_{family}" for family in families)
         programs = [ROOT / "build" / preset / name for name in names]
         if all(program.is_file() for program in programs):
             return [*programs, cpython_program]

@@ -126,7 +126,6 @@ class CpythonManager(Backend):
     summary = "CPython's Manager(): objects in a server process, by proxies"
     source = "multiprocessing.Manager: a unix socket and a thread for each client"
     codecs = ("",)
-    killed = {"idle": "nothing"}
     on_kill = "what a killed client holds stays held; a killed server: EOFError or OSError for all, at once"
     leftovers = (
         "Manager() leaves its server and a folder pymp-*; not here, where the server dies with the "

@@ -83,8 +83,8 @@ TEST(BenchmarkProcesses, BillTheServerOfAManager) {
   ASSERT_EQ(result.status, 0) << result.output;
   const auto row =
       nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
-  // On one CPU nothing else takes much of the time.
-  EXPECT_GT(row["cpu_ns_per_message"], 0.5 * row["real_time"].get<double>());
+  // On one CPU each of the two waits for the other in each call, and only the client is a peer.
+  EXPECT_GT(row["voluntary_switches_per_message"], 1.5);
 }
 
 TEST(BenchmarkProcesses, BillTheProcessesThatTheyHaveStarted) {

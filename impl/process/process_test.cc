@@ -116,7 +116,7 @@ TEST(Processes, PrintAnUncaughtExceptionAndEndWithOne) {
   const std::string printed = testing::internal::GetCapturedStderr();
   EXPECT_EQ(end, 1);
   EXPECT_EQ(unknown, 1);
-  EXPECT_THAT(printed, testing::HasSubstr("unlucky: no such luck"));
+  EXPECT_THAT(printed, testing::HasSubstr("unlucky: std::runtime_error: no such luck"));
   EXPECT_THAT(printed, testing::HasSubstr("unknown type"));
 }
 
