@@ -197,6 +197,18 @@ void fill_up(AnyEndpoint& out) {
   }
 }
 
+// What was mapped since `before`, with what its use changes; empty again, or full.
+Victim used_victim(const Mappings& before, std::mt19937_64& random, AnyEndpoint& out,
+                   AnyEndpoint& in, bool full) {
+  Victim victim(before, random);
+  victim.expect_changes();
+  send_and_receive(out, in);
+  victim.learn_changes();
+  expect(victim.has_counters(), "nothing that counts was found");
+  if (full) fill_up(out);
+  return victim;
+}
+
 void abuse_pipe(const std::string& backend) {
   const PipeEntry& entry = PipeRegistry::entries().at(backend);
   std::mt19937_64 random(1);
@@ -207,12 +219,7 @@ void abuse_pipe(const std::string& backend) {
     const auto pipe = entry.make({.capacity_bytes = 4096});
     const auto in = pipe->open(0);
     auto out = pipe->open(1);
-    Victim victim(before, random);
-    victim.expect_changes();
-    send_and_receive(*out, *in);
-    victim.learn_changes();
-    expect(victim.has_counters(), "nothing that counts was found");
-    if (round % 2 == 0) fill_up(*out);
+    Victim victim = used_victim(before, random, *out, *in, round % 2 == 0);
     victim.scribble();
     for (int i = 0; i < kCalls; ++i) corrupt |= calls.send(*out);
     if (round % 4 < 2) victim.scribble();
@@ -231,12 +238,7 @@ void abuse_queue(const std::string& backend) {
     const Mappings before = shared_mappings();
     const auto queue = entry.make({.capacity_bytes = 4096, .message_bytes = kBytes});
     const auto end = queue->open();
-    Victim victim(before, random);
-    victim.expect_changes();
-    send_and_receive(*end, *end);
-    victim.learn_changes();
-    expect(victim.has_counters(), "nothing that counts was found");
-    if (round % 2 == 0) fill_up(*end);
+    Victim victim = used_victim(before, random, *end, *end, round % 2 == 0);
     victim.scribble();
     for (int i = 0; i < kCalls; ++i) {
       corrupt |= random() % 2 == 0 ? calls.send(*end) : calls.receive(*end);

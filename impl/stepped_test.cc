@@ -145,6 +145,10 @@ TEST_P(SteppedRing, ReceiveTakesAWholeMessageAtEveryInstruction) {
   EXPECT_GE(next, kMessages + 1);
 }
 
+// So far apart are the instructions at which one is killed; which ones is drawn by chance, so that
+// repeated tests (tools/torture) come to all of them.
+constexpr int kStride = 31;
+
 // How the killed one sends.
 using Sends = Status (*)(AnyEndpoint& out, std::span<const std::byte> message);
 

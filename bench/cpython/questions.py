@@ -53,8 +53,8 @@ BURSTS = tuple(f"{tasks}x{ms}ms" for tasks in (1, 2, 4, 16) for ms in (0, 1, 10)
 class Series:
     """One cell of a question. `bytes` is a message's size (of process_start what the parent has
     in memory), `codec` '' or 'pickle', `op` what the question
-    tells apart by itself, `processes` how many clients a manager has. A size of 0, no processes and no op are not in the name: the question has no
-    such axis."""
+    tells apart by itself, `processes` how many take part, or how many clients a manager has. A size of
+    0, no processes and no op are not in the name: the question has no such axis."""
 
     def __init__(
         self,

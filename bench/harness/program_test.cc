@@ -44,6 +44,15 @@ void expect_rows(const char* program, const char* batch, const char* column,
   }
 }
 
+// The row of one series. Throws where there is none.
+nlohmann::json row_of(const std::string& program, const std::string& series,
+                      const std::string& batches) {
+  const ProgramResult result =
+      run(program, "'--benchmark_filter=^" + series + "$' " + batches + " --benchmark_format=json");
+  EXPECT_EQ(result.status, 0) << result.output;
+  return nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"].at(0);
+}
+
 TEST(BenchmarkProcesses, AnswerEveryQuestionAboutSharedValues) {
   expect_rows("bench_shared", "--messages=200", "cpu_ns_per_message",
               {"value_update/anonymous[+]futex/processes:2/placement:free",
@@ -76,25 +85,16 @@ TEST(BenchmarkProcesses, AnswerEveryQuestionAboutManagers) {
 }
 
 TEST(BenchmarkProcesses, BillTheServerOfAManager) {
-  const ProgramResult result =
-      run("bench_manager",
-          "'--benchmark_filter=^manager_call/unix_socket/op:list_index/clients:1/placement:same$' "
-          "--messages=500 --batches=2 --benchmark_format=json");
-  ASSERT_EQ(result.status, 0) << result.output;
   const auto row =
-      nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
+      row_of("bench_manager", "manager_call/unix_socket/op:list_index/clients:1/placement:same",
+             "--messages=500 --batches=2");
   // On one CPU each of the two waits for the other in each call, and only the client is a peer.
   EXPECT_GT(row["voluntary_switches_per_message"], 1.5);
 }
 
 TEST(BenchmarkProcesses, BillTheProcessesThatTheyHaveStarted) {
-  const ProgramResult result =
-      run("bench_process",
-          "'--benchmark_filter=^cpu_bound/pool/processes:1/placement:free$' "
-          "--messages=500 --batches=2 --benchmark_format=json");
-  ASSERT_EQ(result.status, 0) << result.output;
-  const auto row =
-      nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
+  const auto row = row_of("bench_process", "cpu_bound/pool/processes:1/placement:free",
+                          "--messages=500 --batches=2");
   // 20 000 rounds, each of which needs the one before, cannot take less.
   EXPECT_GT(row["cpu_ns_per_message"], 10'000) << "the worker's time is missing";
 }
@@ -105,11 +105,7 @@ TEST(BenchmarkProcesses, BillWhoWaitsForWhatComesAfterASilence) {
        std::initializer_list<std::tuple<const char*, const char*, bool>>{
            {"bench_pipe", "pipe_idle_cost/shm_ring_spin/bytes:64/placement:cross", false},
            {"bench_queue", "queue_idle_cost/pipe_feeder/bytes:64/placement:cross", true}}) {
-    const ProgramResult result = run(program, "'--benchmark_filter=^" + std::string(series) +
-                                                  "$' --batches=1 --benchmark_format=json");
-    ASSERT_EQ(result.status, 0) << result.output;
-    const auto row =
-        nlohmann::json::parse(result.output.substr(result.output.find('{')))["benchmarks"][0];
+    const auto row = row_of(program, series, "--batches=1");
     EXPECT_EQ(row["messages"], 1);
     EXPECT_GE(row["real_time"], 2e9);
     EXPECT_EQ(row["cpu_ns_per_message"] < 2e8, sleeps) << row["cpu_ns_per_message"];

@@ -448,42 +448,33 @@ void send_until_enough(AnyEndpoint& out, std::size_t size, Signal& enough, const
   static_cast<void>(out.flush(Deadline::after(patience)));
 }
 
+// The peer is stopped at times, which has the one role while the other is here.
+void check_stopped(const Subject& subject, Role here) {
+  for (const std::size_t wanted : {64u, 20'000u}) {
+    const std::size_t size = std::min<std::size_t>(subject.traits.max_message, wanted);
+    Signal begun;
+    Signal enough;
+    const Told sent{~std::uint64_t{0}};
+    const auto send_or_receive = [&, size](AnyEndpoint& end, Role role, Signal* begins) {
+      role == Role::sender ? send_until_enough(end, size, enough, sent, begins)
+                           : receive_all(end, size, sent, begins);
+    };
+    const Role there = here == Role::sender ? Role::receiver : Role::sender;
+    Linked link(subject, {.message_bytes = size}, here,
+                [&](auto other) { send_or_receive(*other, there, &begun); });
+    Peer stopper(Peers::threads, [&] {
+      stop_at_times(link.peer(), begun);
+      enough.raise();
+    });
+    send_or_receive(link.here(), here, nullptr);
+    stopper.finish();
+    link.finish();
+  }
+}
+
 }  // namespace
 
-void check_stopped_sender(const Subject& subject) {
-  for (const std::size_t wanted : {64u, 20'000u}) {
-    const std::size_t size = std::min<std::size_t>(subject.traits.max_message, wanted);
-    Signal begun;
-    Signal enough;
-    const Told sent{~std::uint64_t{0}};
-    Linked link(subject, {.message_bytes = size}, Role::receiver,
-                [&, size](auto other) { send_until_enough(*other, size, enough, sent, &begun); });
-    Peer stopper(Peers::threads, [&] {
-      stop_at_times(link.peer(), begun);
-      enough.raise();
-    });
-    receive_all(link.here(), size, sent, nullptr);
-    stopper.finish();
-    link.finish();
-  }
-}
-
-void check_stopped_receiver(const Subject& subject) {
-  for (const std::size_t wanted : {64u, 20'000u}) {
-    const std::size_t size = std::min<std::size_t>(subject.traits.max_message, wanted);
-    Signal begun;
-    Signal enough;
-    const Told sent{~std::uint64_t{0}};
-    Linked link(subject, {.message_bytes = size}, Role::sender,
-                [&, size](auto other) { receive_all(*other, size, sent, &begun); });
-    Peer stopper(Peers::threads, [&] {
-      stop_at_times(link.peer(), begun);
-      enough.raise();
-    });
-    send_until_enough(link.here(), size, enough, sent, nullptr);
-    stopper.finish();
-    link.finish();
-  }
-}
+void check_stopped_sender(const Subject& subject) { check_stopped(subject, Role::receiver); }
+void check_stopped_receiver(const Subject& subject) { check_stopped(subject, Role::sender); }
 
 }  // namespace ipc

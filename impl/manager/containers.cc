@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Longer than most: a list and a dict have many operations, each of a few lines.
 #include "impl/manager/containers.h"
 
 #include <algorithm>

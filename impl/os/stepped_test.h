@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A process that is held (ptrace) after each of its machine instructions.
+// A process that is held (ptrace) after each of its machine instructions, or at its system calls.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ namespace ipc {
 // What a held process calls where its holder shall know how far it has come.
 inline void mark() { raise(SIGSTOP); }
 
-// A process that goes by the instruction.
+// A process that goes by the instruction, or by the system call.
 class Stepped {
  public:
   explicit Stepped(const std::function<void()>& body)
@@ -76,10 +76,6 @@ class Stepped {
 
   Child child_;
 };
-
-// So far apart are the instructions at which one is killed; which ones is drawn by chance, so that
-// repeated tests (tools/torture) come to all of them.
-inline constexpr int kStride = 31;
 
 class Stepping : public testing::Test {
  protected:

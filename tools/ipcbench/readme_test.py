@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The generated parts of README.md, on synthetic reference runs and on the project's own."""
+"""The generated parts of README.md, on synthetic reference runs and on the project's own. Longer than most: one case
+for each part."""
 
 import re
 import subprocess
