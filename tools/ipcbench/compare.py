@@ -31,7 +31,7 @@ SLOWER, FASTER, FEW = "slower", "faster", "too few runs"
 FAILED_IN_NEW = "only in BASE: failed in NEW"  # in Comparison.alone
 SMALL = "changed by less than the threshold"
 EXCLUDED = "no slow-down over the threshold"
-OPEN = "too noisy to exclude one"
+OPEN = "too noisy to exclude a slow-down"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A comparison as Markdown: the answer in one sentence, what makes it doubtful, the series that changed, the rest counted."""
+"""A comparison as Markdown: the answer in one sentence, what makes it doubtful, the series that changed, the rest counted.
+
+At the end all of them, folded.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,9 @@ def document(comparison: Comparison) -> str:
     if comparison.alone:
         rows = [[f"`{series}`", where] for series, where in comparison.alone.items()]
         out += ["", f"## Not compared: {len(rows)}", "", table(["series", "why"], rows)]
-    return "\n".join([*out, "", *_rest(comparison), _method(comparison), ""])
+    return "\n".join(
+        [*out, "", *_rest(comparison), _method(comparison), "", *_all(comparison.changes), ""]
+    )
 
 
 def _changes(changes: Sequence[Change]) -> str:
@@ -84,7 +89,7 @@ def _changes(changes: Sequence[Change]) -> str:
 
 
 def _rest(comparison: Comparison) -> list[str]:
-    """What became of the series that are in no table."""
+    """What became of the series that are in no table above."""
     excluded, small, noisy = (comparison.of(verdict) for verdict in (EXCLUDED, SMALL, OPEN))
     threshold = _threshold(comparison)
     out = []
@@ -115,6 +120,22 @@ def _method(comparison: Comparison) -> str:
     )
 
 
+def _all(changes: Sequence[Change]) -> list[str]:
+    """Every series that both sides measured, in the order for people: a table that is folded."""
+    numbers = ["time NEW / BASE", f"{100 * CONFIDENCE:g} % interval", "p, corrected"]
+    rows = [
+        [f"`{c.series}`", digits(c.ratio.estimate), _interval(c), _p(c.p), c.verdict]
+        for c in changes
+    ]
+    return [
+        f"<details><summary>All series that both sides measured: {len(rows)}</summary>",
+        "",
+        table(["series", *numbers, "verdict"], rows, numbers),
+        "",
+        "</details>",
+    ]
+
+
 def _side(side: Side) -> str:
     """'`name`, commit 0123abc, release', or how many run folders there are of it."""
     first = side.sources[0]
@@ -132,7 +153,9 @@ def _side(side: Side) -> str:
 
 def _machine(side: Side) -> str:
     environment = side.sources[0].environment
-    return machine_text({k: environment[k] for k in ("machine", "system")}) if environment else ""
+    return (
+        machine_text({k: environment.get(k) for k in ("machine", "system")}) if environment else ""
+    )
 
 
 def _series(number: int) -> str:

@@ -18,6 +18,7 @@ from ipcbench.run_fixture import ENVIRONMENT, make_run
 from ipcbench.rundir import RunDir, RunDirError
 
 TOOL = Path(__file__).resolve().parent.parent / "compare"
+RESULTS = TOOL.parent.parent / "results"
 LATENCY = [
     f"pipe_latency/os_pipe/bytes:{size}/placement:{place}"
     for size in (16, 64, 1024, 4096)
@@ -120,6 +121,26 @@ def test_noise_beyond_the_threshold_is_not_confirmed_and_not_called_unchanged(pa
     found = pair(slower={FIRST: 1.15}, noise={FIRST: 0.4})
     assert names(found.of(OPEN)) == [FIRST]
     assert f"more runs would narrow it: `{FIRST}` " in compare_page.document(found)
+
+
+def test_all_series_are_in_a_folded_table_after_the_rest(pair):
+    found = pair(slower={FIRST: 1.2, FLOOR: 0.7}, runs={LATENCY[1]: 2})
+    page = compare_page.document(found)
+    before, folded = page.split("<details>")
+    assert page.endswith("\n\n</details>\n") and "<summary>All series" in folded
+    assert LATENCY[2] not in before and FIRST in before  # the summary names what changed
+    rows = [line.strip("| ").split(" | ") for line in folded.splitlines() if line[:3] == "| `"]
+    assert len(rows) == len(SERIES)
+    for change, (series, ratio, interval, p, verdict) in zip(found.changes, rows, strict=True):
+        assert (series, verdict) == (f"`{change.series}`", change.verdict)
+        assert float(ratio) == pytest.approx(change.ratio.estimate, rel=0.01)
+        if change.verdict == FEW:
+            assert p == ""
+        else:
+            low, high = map(float, interval.split("-"))
+            assert [low, high] == pytest.approx([change.ratio.low, change.ratio.high], rel=0.01)
+            assert p == "< 0.001" if change.p < 0.001 else float(p) == pytest.approx(change.p, 0.1)
+    assert {row[-1] for row in rows} == {SLOWER, FASTER, FEW, EXCLUDED}
 
 
 def test_too_few_runs_get_no_verdict_but_the_number_it_takes(pair):
@@ -254,17 +275,114 @@ def test_another_machine_or_build_type_is_refused_unless_told(
     assert told.returncode == 0 and "the times may differ for that alone" in told.stdout
 
 
+@pytest.mark.parametrize("file", ["", "runs.csv", "benchmark.json"])
+@pytest.mark.parametrize(
+    ("part", "name", "values", "said"),
+    [
+        ("system", "clocksource", ("tsc", "kvm-clock"), "clock source: tsc in .*; kvm-clock in "),
+        ("system", "kernel_command_line", ("", "psi=1"), "command line: '' in .*; 'psi=1' in "),
+        ("system", "cpu_idle_governor", ("menu", "teo"), "CPU idle governor: menu in .*; teo in "),
+        (
+            *("machine", "caches", (["L1 Data 32K", "L2 Unified 1M"], [])),
+            "list of caches: L1 Data 32K, L2 Unified 1M in .*; none visible in ",
+        ),
+    ],
+)
+def test_another_setting_of_one_machine_is_refused_unless_told(
+    tmp_path, part, name, values, said, file
+):
+    folders = [make(tmp_path / side, seed) for seed, side in enumerate("ab")]
+    for folder, value in zip(folders, values):
+        edit(folder, {part: {name: value}})
+    one, two = paths = [folder.path / file for folder in folders]
+    with pytest.raises(Incomparable, match=f"settings of the machines differ:\n  .*{said}") as why:
+        check(*map(load_side, paths))
+    assert str(why.value).count("\n  ") == 1 and "--any-machine" in str(why.value)
+    (warning,) = check(*map(load_side, paths), any_machine=True)
+    assert re.search(said.replace(": ", " differs: "), warning)
+    edit(folders[1], {part: {name: values[0]}})
+    assert check(*map(load_side, paths)) == []
+    edit(folders[1], {})  # an older run, which does not say
+    assert check(load_side(one), load_side(two)) == check(load_side(two), load_side(one)) == []
+
+
 @pytest.mark.parametrize("file", ["", "benchmark.json"])
-def test_another_schema_is_refused(tmp_path, file):
+def test_recorded_runs_of_one_machine_in_another_setting_are_refused_unless_told(file):
+    """The machine of results/reference and of results/same has one fingerprint, and another clock in the second."""
+    (base,) = (RESULTS / "reference").glob("*_81836fb3")
+    new = min((RESULTS / "same" / "base").glob("*_81836fb3"))
+    clocks = [RunDir(path).environment()["system"]["clocksource"] for path in (base, new)]
+    assert clocks == ["tsc", "kvm-clock"]
+    done = launch(base / file, new / file)
+    assert done.returncode == 2 and not done.stdout and "--any-machine" in done.stderr
+    assert [line.split(":")[0] for line in done.stderr.splitlines() if line.startswith("  ")] == [
+        *("  clock source", "  kernel command line", "  CPU idle governor", "  list of caches")
+    ]
+    assert re.search(r"clock source: tsc in BASE \S+; kvm-clock in NEW \S+\n", done.stderr)
+    assert "L1 Data 32K, L1 Instruction 32K" in done.stderr and "none visible in NEW" in done.stderr
+    told = launch(base / file, new / file, "--any-machine")
+    assert told.returncode in (0, 1) and not told.stderr
+    assert "- Warning: the clock source differs: tsc in BASE" in told.stdout
+    assert "All series that both sides measured: 8" in told.stdout
+
+
+def with_schema(folder, schema, rename=()):
+    """Gives a run folder another schema, and renames these columns: what its benchmark.json says, too."""
+    table = (folder / "runs.csv").read_text().replace("\n1,", f"\n{schema},")
+    document = (folder / "benchmark.json").read_text()
+    for name in rename:
+        table = table.replace(f",{name},", f",{name}_mean,")
+        document = document.replace(f'"{name}"', f'"{name}_mean"')
+    (folder / "runs.csv").write_text(table)
+    document = json.loads(document)
+    document["context"]["ipcbench_schema"] = schema
+    (folder / "benchmark.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("file", ["", "runs.csv", "benchmark.json"])
+def test_another_schema_is_refused_unless_told(tmp_path, file):
+    make(tmp_path / "a", 1)
+    make(tmp_path / "b", 2, slower={FIRST: 1.2})
+    with_schema(tmp_path / "b", 2, ["p99_ns"])  # a column that is no headline
+    paths = tmp_path / "a" / file, tmp_path / "b" / file
+    done = launch(*paths)
+    assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
+    assert done.stderr.startswith("tools/compare: the schemas differ: 1 in BASE a")
+    assert "; 2 in NEW b" in done.stderr and "this tool reads schema 1" in done.stderr
+    assert "changed its meaning, unit or name" in done.stderr and "--any-schema" in done.stderr
+    told = launch(*paths, "--any-schema")
+    assert told.returncode == 1 and not told.stderr
+    assert told.stdout.startswith("# NEW is slower in 1 of 11 series, by up to ")
+    assert "- Warning: the schemas differ: 1 in BASE a" in told.stdout
+    with_schema(tmp_path / "a", 2)
+    with pytest.raises(Incomparable, match="schema of both sides is 2; this tool reads schema 1"):
+        check(*map(load_side, paths))
+    assert "--any-schema" in launch("--help").stdout
+
+
+@pytest.mark.parametrize("file", ["", "benchmark.json"])
+def test_of_two_schemas_the_columns_that_both_have_are_compared(tmp_path, file):
+    for name, seed in (("a", 1), ("b", 2)):
+        make(tmp_path / name, seed)
+    with_schema(tmp_path / "b", 2, ["p50_ns", "messages"])
+    done = launch(tmp_path / "a" / file, tmp_path / "b" / file, "--any-schema")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# No slow-down over 10 % confirmed in 2 series")
+    # Without p50_ns nobody knows whether a floor is a round trip, so that is not compared either.
+    assert f"## Not compared: {len(LATENCY) + 1}" in done.stdout
+    for series in (*LATENCY, FLOOR):
+        assert f"| `{series}` | only in BASE: no column p50_ns in NEW |" in done.stdout
+    with_schema(tmp_path / "b", 2, ["messages_per_second"])
+    nothing = launch(tmp_path / "a" / file, tmp_path / "b" / file, "--any-schema")
+    assert nothing.returncode == 2 and "no series was measured on both sides" in nothing.stderr
+
+
+def test_a_schema_without_series_is_refused_in_any_case(tmp_path):
     make(tmp_path / "a", 1)
     make(tmp_path / "b", 2)
-    rows = (tmp_path / "b" / "runs.csv").read_text()
-    (tmp_path / "b" / "runs.csv").write_text(rows.replace("\n1,", "\n2,"))
-    document = json.loads((tmp_path / "b" / "benchmark.json").read_text())
-    document["context"]["ipcbench_schema"] = 2
-    (tmp_path / "b" / "benchmark.json").write_text(json.dumps(document))
-    done = launch(tmp_path / "a" / file, tmp_path / "b" / file)
-    assert done.returncode == 2 and "schema 2; this tool reads schema 1" in done.stderr
+    with_schema(tmp_path / "b", 2, ["series"])
+    done = launch(tmp_path / "a", tmp_path / "b", "--any-schema")
+    assert done.returncode == 2 and "schema 2, without a column series" in done.stderr
 
 
 def test_a_file_that_names_no_machine_is_judged_by_its_cpus_and_caches(tmp_path):
@@ -410,7 +528,7 @@ def real_runs(tmp_path_factory, built_programs):
 )
 def test_two_recorded_runs_of_one_build_one_after_the_other(day, there, back):
     """Both pairs of results/identity. A machine that changes between them is taken for a change, as README.md says."""
-    one, two = sorted((TOOL.parent.parent / "results" / "identity").glob(f"{day}*"))
+    one, two = sorted((RESULTS / "identity").glob(f"{day}*"))
     for base, new, head in ((one, two, there), (two, one, back)):
         done = launch(base, new)
         assert done.returncode == head.startswith("NEW"), done.stdout + done.stderr
@@ -419,11 +537,11 @@ def test_two_recorded_runs_of_one_build_one_after_the_other(day, there, back):
 
 def test_a_recorded_slow_down_is_found_and_nothing_else():
     """results/slower: a build whose posix_mq wastes time in each send, measured in turns with the build that it was made of."""
-    base, new = (TOOL.parent.parent / "results" / "slower" / side for side in ("base", "new"))
+    base, new = (RESULTS / "slower" / side for side in ("base", "new"))
     found, back = launch(base, new), launch(new, base)
     assert found.returncode == 1 and back.returncode == 0, found.stdout + back.stdout
     assert found.stdout.startswith("# NEW is slower in 3 of 8 series")
-    slower = found.stdout.split("## Slower: 3")[1].split("##")[0]
+    slower = re.split("##|<details>", found.stdout.split("## Slower: 3")[1])[0]
     assert sorted(re.findall(r"^\| `(\w+/\w+)/", slower, re.MULTILINE)) == [
         *("pipe_latency/posix_mq", "pipe_throughput/posix_mq", "queue_throughput/posix_mq"),
     ]
@@ -431,7 +549,7 @@ def test_a_recorded_slow_down_is_found_and_nothing_else():
 
 def test_two_recorded_runs_of_one_build_in_turns_are_alike():
     """results/same: measured in turns as those of results/slower, both sides with one build."""
-    base, new = (TOOL.parent.parent / "results" / "same" / side for side in ("base", "new"))
+    base, new = (RESULTS / "same" / side for side in ("base", "new"))
     for done in (launch(base, new), launch(new, base)):
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.startswith("# No slow-down over 10 % confirmed in 8 series")

@@ -77,6 +77,15 @@ def test_help_names_every_profile():
     assert sorted(named) == sorted(load_profiles())
 
 
+def test_help_says_how_long_a_profile_takes_as_the_profile_does():
+    told = dict(
+        re.findall(r"^ {26}([a-z]+) .* (\d+ (?:s|minutes))\b", shell("--help").stdout, re.M)
+    )
+    for name, profile in load_profiles().items():
+        *_, takes = re.findall(r"(?:under|about) (\d+ (?:s|minutes))\b", profile.summary)
+        assert told[name] == takes, name
+
+
 def test_the_shell_part_and_the_python_part_know_the_same_options():
     options = set(re.findall(r"^  (--[a-z-]+)", shell("--help").stdout, re.MULTILINE))
     refused = shell("--blocks", "0")
