@@ -13,6 +13,7 @@
 namespace ipc {
 namespace {
 
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::IsSupersetOf;
 using testing::MatchesRegex;
@@ -138,6 +139,43 @@ TEST(ExampleProcesses, GiveTheirResultsByAPool) {
   EXPECT_EQ(lines[20], "at the same time: 6");
   EXPECT_EQ(Lines(lines.begin() + 21, lines.begin() + 31), numbered("task /", 10));
   EXPECT_EQ(lines.back(), "by apply: 1");
+}
+
+// That child has printed the dict with its pair, and maybe the other's.
+auto sees(const std::string& key, const std::string& pair) {
+  return MatchesRegex(key + " by pid [0-9]+ .*" + pair + ".*");
+}
+
+TEST(ExampleProcesses, ShareWhatAManagerHas) {
+  const Lines lines = lines_of("manager_dict_of_two_children");
+  ASSERT_THAT(lines, SizeIs(6));
+  EXPECT_THAT(
+      Lines(lines.begin(), lines.begin() + 2),
+      UnorderedElementsAre(sees("amyk1", "'amyk1': 'amyv1'"), sees("amyk2", "'amyk2': 'amyv2'")));
+  EXPECT_THAT(lines[2], AnyOf("{'amyk1': 'amyv1', 'amyk2': 'amyv2'}",
+                              "{'amyk2': 'amyv2', 'amyk1': 'amyv1'}"));
+  EXPECT_THAT(Lines(lines.begin() + 3, lines.begin() + 5),
+              UnorderedElementsAre(sees("a", "'a': 22"), sees("b", "'b': 23")));
+  EXPECT_THAT(lines[5], AnyOf("{'a': 22, 'b': 23}", "{'b': 23, 'a': 22}"));
+
+  EXPECT_THAT(lines_of("manager_two_servers"),
+              ElementsAre("two servers", "{1: '1', '2': 2}",
+                          "[0, 1, 2, 3, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"));
+  EXPECT_THAT(
+      lines_of("manager_list_item"),
+      ElementsAre("in the child [0, 2, 3]", "in the parent [0, 2, 3]", "set to 1 [1, 2, 3]"));
+}
+
+TEST(ExampleProcesses, GiveAQueueToTasksByAManagerOnly) {
+  EXPECT_THAT(lines_of("manager_queue_in_a_pool"),
+              ElementsAre("a", "a", "a", "a", "callback 1 in the parent"));
+  EXPECT_THAT(lines_of("manager_queue_keeps_items"), ElementsAre("both sleep", "qsize 1", "a"));
+
+  const std::string refused =
+      "Queue objects should only be shared between processes through inheritance";
+  EXPECT_THAT(lines_of("pool_refuses_a_queue"),
+              ElementsAre("an error callback of the producer", refused, "send error email",
+                          "one of each", refused, "send error email", refused, "send error email"));
 }
 
 }  // namespace
