@@ -11,6 +11,7 @@
 #include <typeinfo>
 
 #include "impl/codec/object.h"
+#include "impl/process/async_result.h"
 #include "impl/queue/queue_core.h"
 #include "impl/sync/barrier.h"
 
@@ -44,6 +45,15 @@ constexpr Kind kKinds[] = {
     kind<Full>("Full"),
     kind<BrokenBarrier>("BrokenBarrier"),
     kind<RemoteError>("RemoteError"),
+    kind<TimeoutError>("TimeoutError"),
+    kind<WorkerDied>("WorkerDied"),
+    kind<PoolTerminated>("PoolTerminated"),
+    {"TaskError", [](const std::exception& error) { return typeid(error) == typeid(TaskError); },
+     [](const std::string& text) {  // its type and what it says
+       const std::size_t colon = text.find(": ");
+       if (colon == std::string::npos) throw TaskError("", text);
+       throw TaskError(text.substr(0, colon), text.substr(colon + 2));
+     }},
 };
 
 std::string type_name(const std::exception& error) {

@@ -7,6 +7,7 @@
 #include "impl/manager/client.h"
 #include "impl/manager/containers.h"
 #include "impl/manager/locks.h"
+#include "impl/manager/managed_pool.h"
 #include "impl/manager/rendezvous.h"
 #include "impl/manager/server_process.h"
 #include "impl/manager/values.h"
@@ -31,6 +32,7 @@ struct Manager::State {
   const ManagerEntry& entry;
   std::string address;  // none before start: the backend chooses
   std::shared_ptr<detail::Actions> actions = std::make_shared<detail::Actions>();
+  std::shared_ptr<detail::Tasks> tasks = std::make_shared<detail::Tasks>();
   std::map<std::string, Factory, std::less<>> types = {
       {"list", detail::make_list},
       {"dict", detail::make_dict},
@@ -47,6 +49,8 @@ struct Manager::State {
       {"JoinableQueue", detail::make_queue},
       {"Value", detail::make_value},
       {"Array", detail::make_array},
+      {"Pool",
+       [tasks = tasks](Arguments& arguments) { return detail::make_pool(arguments, *tasks); }},
   };
   enum class Phase { initial, started, connected, ended } phase = Phase::initial;
   std::shared_ptr<detail::ServerProcess> server;
@@ -69,6 +73,11 @@ void Manager::register_type(std::string type, Factory factory) {
 void Manager::register_action(std::string name, std::function<void()> action) {
   if (state_->phase != State::Phase::initial) throw StateError("the manager was started already");
   state_->actions->insert_or_assign(std::move(name), std::move(action));
+}
+
+void Manager::register_task(std::string name, std::function<Object(const Object::List&)> task) {
+  if (state_->phase != State::Phase::initial) throw StateError("the manager was started already");
+  state_->tasks->insert_or_assign(std::move(name), std::move(task));
 }
 
 void Manager::start(std::function<void()> initializer) {
@@ -164,6 +173,10 @@ ValueProxy Manager::value(std::string code, Object value) const {
 }
 ArrayProxy Manager::array(std::string code, Object sequence) const {
   return create("Array", {std::move(code), std::move(sequence)}).handle();
+}
+
+PoolProxy Manager::pool(std::optional<int> processes) const {
+  return create("Pool", {processes ? Object(*processes) : Object()}).handle();
 }
 
 std::size_t Manager::number_of_objects() const {

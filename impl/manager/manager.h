@@ -38,6 +38,7 @@
 #include <string_view>
 
 #include "impl/manager/authkey.h"
+#include "impl/manager/pool_proxy.h"
 #include "impl/manager/proxies.h"
 #include "impl/manager/referent.h"
 
@@ -66,6 +67,8 @@ class Manager {
   // replaced.
   void register_type(std::string type, Factory factory);
   void register_action(std::string name, std::function<void()> action);  // for barrier()
+  // For pool(): what a worker does with a list of arguments.
+  void register_task(std::string name, std::function<Object(const Object::List&)> task);
 
   // Until the server answers. `initializer` runs first in it. Throws ProcessError the second time
   // and when the server ended at once, std::system_error.
@@ -101,6 +104,7 @@ class Manager {
   JoinableQueueProxy joinable_queue(std::int64_t maxsize = 0) const;
   ValueProxy value(std::string code, Object value) const;
   ArrayProxy array(std::string code, Object sequence) const;
+  PoolProxy pool(std::optional<int> processes = std::nullopt) const;  // none: as many as CPUs
 
   std::size_t number_of_objects() const;  // for tests
 

@@ -23,6 +23,8 @@ namespace ipc::detail {
 using Bytes = std::vector<std::byte>;
 
 inline constexpr std::uint64_t kServer = 0;  // the object that is the server itself
+// The operation of the server whose arguments are calls (server.cc).
+inline constexpr std::string_view kTogether = "together";
 
 struct Hello {
   enum class Kind : std::uint8_t {

@@ -166,6 +166,13 @@ TEST_P(ManagerStrangersProcesses, AreTurnedAwayWithoutTheKey) {
   expect_service();
 }
 
+TEST_P(ManagerStrangersProcesses, AreNotWaitedForWhenTheySayNothing) {
+  std::vector<std::unique_ptr<Link>> silent;
+  for (int i = 0; i < 3; ++i) silent.push_back(link());
+  known();
+  expect_service();
+}
+
 TEST_P(ManagerStrangersProcesses, GetNoMemoryForWhatTheyClaimToSend) {
   const auto stranger = link();
   Buffer challenge;

@@ -36,6 +36,8 @@ class Reference final : public Handle::Hold {
     return client_->call(id_, operation, std::move(arguments), deadline);
   }
   const std::string& type() const { return type_; }
+  const std::shared_ptr<Client>& client() const { return client_; }
+  std::uint64_t id() const { return id_; }
   bool is_of_same(const Reference& other) const {
     return client_->place() == other.client_->place() && id_ == other.id_;
   }
@@ -112,6 +114,9 @@ Object Proxy::call(std::string_view operation, Object::List arguments, Deadline 
 const std::string& Proxy::type() const { return reference_->type(); }
 
 std::string Proxy::str() const { return call("str").as_text(); }
+
+const std::shared_ptr<detail::Client>& Proxy::client() const { return reference_->client(); }
+std::uint64_t Proxy::number() const { return reference_->id(); }
 
 bool Proxy::is_of_same(const Proxy& other) const {
   return reference_->is_of_same(*other.reference_);

@@ -21,6 +21,7 @@
 // has been sent does not keep the object until it is received: then its calls throw RemoteError.
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <memory>
 #include <string>
@@ -33,8 +34,9 @@
 
 namespace ipc {
 namespace detail {
+class Client;
 class Reference;
-}
+}  // namespace detail
 
 class Proxy {
  public:
@@ -56,6 +58,9 @@ class Proxy {
   Proxy(Handle handle, std::string_view type);
 
  private:
+  friend class Batch;
+  const std::shared_ptr<detail::Client>& client() const;
+  std::uint64_t number() const;  // of the object, in its server
   bool is_of_same(const Proxy& other) const;
 
   Handle handle_;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "impl/codec/encoding.h"
+#include "impl/codec/utf8.h"
 #include "impl/manager/authentication.h"
 #include "impl/os/quiet_thread.h"
 
@@ -189,6 +190,77 @@ void Server::serve(Link& link) {
   serve_session(link, joined.session(), joined.number());
 }
 
+std::shared_ptr<Entry> Server::held(Session& session, std::uint64_t id) {
+  const std::lock_guard hold(session.mutex);
+  const auto found = session.held.find(id);
+  if (found == session.held.end()) {
+    throw RemoteError("this client holds no such object: unknown id");
+  }
+  return found->second.entry;
+}
+
+// The calls of one request, as if they were of one object.
+class Server::Together final : public Referent {
+ public:
+  explicit Together(Session& session) : session_(session) {}
+
+  // Each argument is a call: object, operation, list of arguments. Gives a list for each, of its
+  // result, or of its error's name and text.
+  Object call(std::string_view, Arguments& arguments, Caller& caller) override {
+    for (std::size_t i = 0; i < arguments.size(); ++i) calls_.emplace_back(arguments.take(i));
+    Object::List results;
+    try {
+      for (Call& each : calls_) results.push_back(result_of(each, caller));
+    } catch (...) {  // the client has gone
+      undo(results);
+      throw;
+    }
+    return Object::list(std::move(results));
+  }
+  void undelivered(std::string_view, Arguments&, Object&& results) override {
+    undo(results.as_list());
+  }
+
+ private:
+  struct Call {
+    explicit Call(Object call) {
+      Object::List& parts = call.as_list();
+      if (parts.size() != 3) throw TypeError("a call is an object, an operation and arguments");
+      object = parts[0].as_unsigned();
+      operation = parts[1].as_text();
+      arguments = Arguments(std::move(parts[2].as_list()));
+    }
+
+    std::uint64_t object = 0;
+    std::string operation;
+    Arguments arguments{Object::List()};
+    std::shared_ptr<Entry> entry;
+  };
+
+  Object result_of(Call& call, Caller& caller) const {
+    try {
+      call.entry = held(session_, call.object);
+      return Object::list({call.entry->referent->call(call.operation, call.arguments, caller)});
+    } catch (const std::exception& error) {
+      call.entry.reset();
+      const NamedError what = named(error);
+      return Object::list({what.name, as_utf8(what.text)});
+    }
+  }
+
+  void undo(Object::List& results) {
+    for (std::size_t i = results.size(); i-- > 0;) {
+      Call& call = calls_[i];
+      if (!call.entry) continue;
+      call.entry->referent->undelivered(call.operation, call.arguments,
+                                        std::move(results[i].as_list()[0]));
+    }
+  }
+
+  Session& session_;
+  std::vector<Call> calls_;
+};
+
 // A call after the other, until the client goes or says what no client says.
 void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
   Caller caller(link.hang_up_fd(), [this](std::string_view type, std::shared_ptr<Referent> made) {
@@ -205,21 +277,19 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
     caller.deadline = request->deadline;
     reply.clear();
     std::shared_ptr<Entry> entry;
+    std::shared_ptr<Referent> called;  // what has given the result
     Arguments arguments{Object::List()};
     Object result;
     try {
       arguments = arguments_of(request->arguments);
-      if (request->object == kServer) {
-        result = call_itself(*request, arguments, session);
-      } else {
-        {
-          const std::lock_guard hold(session.mutex);
-          const auto held = session.held.find(request->object);
-          if (held != session.held.end()) entry = held->second.entry;
-        }
-        if (!entry) throw RemoteError("this client holds no such object: unknown id");
-        result = entry->referent->call(request->operation, arguments, caller);
+      if (request->object != kServer) {
+        entry = held(session, request->object);
+        called = entry->referent;
+      } else if (request->operation == kTogether) {
+        called = std::make_shared<Together>(session);
       }
+      result = called ? called->call(request->operation, arguments, caller)
+                      : call_itself(*request, arguments, session);
       try {
         append_value(result, reply);
         if (reply.size() > kLongestMessage) {
@@ -227,8 +297,8 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
           throw ValueError("it is too long");
         }
       } catch (const std::exception& error) {
-        if (entry) {
-          entry->referent->undelivered(request->operation, arguments, std::exchange(result, {}));
+        if (called) {
+          called->undelivered(request->operation, arguments, std::exchange(result, {}));
         }
         reply.clear();
         throw RemoteError("the result cannot be sent: " + std::string(error.what()));
@@ -238,15 +308,15 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
       return;
     } catch (const std::exception& error) {
       append_error(error, reply);
-      entry.reset();
+      called.reset();
     } catch (...) {
       append_error(RemoteError("what was thrown is no std::exception"), reply);
-      entry.reset();
+      called.reset();
     }
     if (link.send(reply) != Status::ok) {
       withdraw(std::span(reply).subspan(1));
-      if (entry) {
-        entry->referent->undelivered(request->operation, arguments, std::move(result));
+      if (called) {
+        called->undelivered(request->operation, arguments, std::move(result));
       }
       return;
     }

@@ -76,11 +76,13 @@ class Server {
     int connections = 0;  // of sessions_mutex_
   };
   class Joined;
+  class Together;
 
   std::shared_ptr<Session> join(std::uint64_t& number, const Hello& hello);
   void part(std::uint64_t number);
   void serve_session(Link& link, Session& session, std::uint64_t number);
   Object call_itself(const Request& request, Arguments& arguments, Session& session);
+  static std::shared_ptr<Entry> held(Session& session, std::uint64_t id);  // throws RemoteError
   std::shared_ptr<Entry> add(std::string_view type, std::shared_ptr<Referent> made);
   void count(Session& session, const std::shared_ptr<Entry>& entry);
   void count_all(Session& session, const Object& value);

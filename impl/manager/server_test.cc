@@ -121,6 +121,57 @@ TEST_F(ManagerServer, WhatAClientDidNotGetOfAListIsWhereItWas) {
   }
 }
 
+TEST_F(ManagerServer, WhatAClientDidNotGetOfABatchIsWhereItWas) {
+  Client keeper(server_, {});
+  const std::uint64_t items = keeper.create("list");
+  const std::uint64_t queue = keeper.create("Queue");
+  keeper.call(items, "extend", {Object::list({1, 2, 3})});
+  keeper.call(queue, "put", {"first"});
+  Client dying(server_, {});
+  for (const std::uint64_t each : {items, queue}) dying.call(kServer, "refer", {each});
+  dying.receive_no_more();
+  const auto call = [](std::uint64_t object, Object operation) {
+    return Object::list({object, std::move(operation), Object::list()});
+  };
+  dying.ask(kServer, kTogether,
+            {call(items, "pop"), call(items, "pop"), call(items, "nonsense"), call(queue, "get")});
+  dying.leave();
+  EXPECT_EQ(keeper.call(items, "str"), Object("[1, 2, 3]"));
+  EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object("first"));
+}
+
+TEST_F(ManagerServer, ABatchWhoseClientGoesWhileItWaitsTakesNothing) {
+  Client keeper(server_, {});
+  const std::uint64_t items = keeper.create("list");
+  const std::uint64_t queue = keeper.create("Queue");
+  keeper.call(items, "append", {1});
+  Client dying(server_, {});
+  for (const std::uint64_t each : {items, queue}) dying.call(kServer, "refer", {each});
+  dying.ask(
+      kServer, kTogether,
+      {Object::list({items, "pop", Object::list()}), Object::list({queue, "get", Object::list()})});
+  while (keeper.call(items, "length") != Object(0)) std::this_thread::yield();
+  dying.leave();
+  EXPECT_EQ(keeper.call(items, "str"), Object("[1]"));
+}
+
+TEST_F(ManagerServer, ABatchOfWhatAreNoCallsIsAnError) {
+  Client client(server_, {});
+  const std::uint64_t items = client.create("list");
+  for (const Object& nonsense :
+       {Object(1), Object::list(), Object::list({items, "length"}),
+        Object::list({"x", "length", Object::list()}), Object::list({items, 5, Object::list()}),
+        Object::list({items, "length", 5})}) {
+    EXPECT_THROW(client.call(kServer, kTogether, {nonsense}), Error) << nonsense;
+  }
+  for (const std::uint64_t object : {kServer, ~items}) {  // no batch in a batch either
+    const Object replies = client.call(
+        kServer, kTogether, {Object::list({object, kTogether, Object::list({Object::list()})})});
+    EXPECT_EQ(replies[0][0], Object("RemoteError"));
+  }
+  EXPECT_EQ(client.call(items, "length"), Object(0)) << "the connection is in step";
+}
+
 TEST_F(ManagerServer, WhatAClientDidNotGetOfADictIsWhereItWas) {
   Client keeper(server_, {});
   const std::uint64_t dict = keeper.create("dict");

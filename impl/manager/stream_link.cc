@@ -20,17 +20,22 @@ void StreamLink::limit(std::size_t most, std::optional<std::chrono::seconds> pat
   }
 }
 
-std::unique_ptr<Link> accept_link(const UniqueFd& listener,
-                                  const std::function<void(const UniqueFd&)>& prepare) {
+UniqueFd accept_socket(const UniqueFd& listener) {
   UniqueFd socket(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!socket) {
-    if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) return nullptr;
+    if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) return socket;
     if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) {
       throw_errno("accept");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return nullptr;
   }
+  return socket;
+}
+
+std::unique_ptr<Link> accept_link(const UniqueFd& listener,
+                                  const std::function<void(const UniqueFd&)>& prepare) {
+  UniqueFd socket = accept_socket(listener);
+  if (!socket) return nullptr;
   prepare(socket);
   return std::make_unique<StreamLink>(std::move(socket));
 }

@@ -30,6 +30,7 @@ class StreamLink final : public Link {
 
 // The next one that comes to a listening socket; none when it has gone again, or this process can
 // have no more descriptors, for which it waits a moment. Throws std::system_error.
+UniqueFd accept_socket(const UniqueFd& listener);
 std::unique_ptr<Link> accept_link(const UniqueFd& listener,
                                   const std::function<void(const UniqueFd&)>& prepare);
 

@@ -3,108 +3,24 @@
 // server thread for each call at a time; requests and replies are frames of one system call. Kernel
 // objects: a socket file (0600), where no address is given in a directory of its own (0700).
 // Wait class: block. Source: unix(7); CPython's Manager.
-#include <dirent.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <filesystem>
-
 #include "impl/manager/stream_link.h"
-#include "impl/os/error.h"
-#include "impl/os/socket.h"
+#include "impl/manager/unix_listener.h"
 
 namespace ipc {
 namespace {
 
-constexpr const char* kPlace = "/tmp/ipcbench-manager-";
-constexpr const char* kFile = "/socket";
-
-UnixName name_of(const std::string& path) {
-  UnixName name;
-  // Names that begin with a zero are abstract: anybody may connect to these, and take them.
-  if (path.empty() || path.find('\0') != std::string::npos ||
-      path.size() >= sizeof name.address.sun_path) {
-    throw ValueError("\"" + path + "\" is no path for a socket: wanted 1 to " +
-                     std::to_string(sizeof name.address.sun_path - 1) + " bytes, none zero");
-  }
-  path.copy(name.address.sun_path, path.size());
-  return name;
-}
-
-UniqueFd connect_to(const std::string& path) {
-  const UnixName name = name_of(path);
-  UniqueFd made = make_socket(AF_UNIX, SOCK_STREAM);
-  while (connect(made.get(), name.get(), name.size) != 0) {
-    if (errno != EINTR) throw_errno("connect to " + path);
-  }
-  return made;
-}
-
-void remove_with_directory(const std::string& path) noexcept {
-  unlink(path.c_str());
-  if (path.starts_with(kPlace)) rmdir(path.substr(0, path.rfind('/')).c_str());
-}
-
-// Of this user's servers, where they were killed and nobody was left to do it.
-void remove_left_ones() {
-  std::error_code ignored;
-  for (const auto& each : std::filesystem::directory_iterator("/tmp", ignored)) {
-    const std::string directory = each.path().string();
-    struct stat status;
-    if (!directory.starts_with(kPlace) || lstat(directory.c_str(), &status) != 0 ||
-        status.st_uid != geteuid()) {
-      continue;
-    }
-    try {
-      connect_to(directory + kFile);
-    } catch (const std::system_error& error) {
-      if (error.code() == std::errc::connection_refused) remove_with_directory(directory + kFile);
-    }
-  }
-}
-
-std::string new_path() {
-  remove_left_ones();
-  std::string directory = std::string(kPlace) + "XXXXXX";
-  if (mkdtemp(directory.data()) == nullptr) throw_errno("mkdtemp " + directory);
-  return directory + kFile;
-}
-
 class UnixSocket {
  public:
-  class Listener {
+  class Listener : public UnixListener {
    public:
-    explicit Listener(const std::string& address)
-        : path_(address.empty() ? new_path() : address),
-          socket_(make_socket(AF_UNIX, SOCK_STREAM)) {
-      // One that does not listen yet would look left behind.
-      const std::string unfinished = address.empty() ? path_ + ".new" : path_;
-      const UnixName name = name_of(unfinished);
-      // The file's mode is that of the socket before it.
-      if (fchmod(socket_.get(), S_IRUSR | S_IWUSR) != 0) throw_errno("fchmod of a socket");
-      if (bind(socket_.get(), name.get(), name.size) != 0) throw_errno("bind to " + path_);
-      if (listen(socket_.get(), SOMAXCONN) != 0) throw_errno("listen on " + path_);
-      if (unfinished != path_ && rename(unfinished.c_str(), path_.c_str()) != 0) {
-        throw_errno("rename " + unfinished);
-      }
-    }
-    std::string address() const { return path_; }
-    int fd() const { return socket_.get(); }
+    using UnixListener::UnixListener;
     std::unique_ptr<Link> accept() {
-      return accept_link(socket_, [](const UniqueFd&) {});
+      return accept_link(socket(), [](const UniqueFd&) {});
     }
-    void close() { socket_.reset(); }
-    void remove() noexcept { remove_with_directory(path_); }
-
-   private:
-    std::string path_;
-    UniqueFd socket_;
   };
 
   static std::unique_ptr<Link> connect(const std::string& address) {
-    return std::make_unique<StreamLink>(connect_to(address));
+    return std::make_unique<StreamLink>(connect_to_path(address));
   }
 };
 

@@ -316,6 +316,17 @@ TEST(DefaultQueue, WaitsForASlotAndForNothingElse) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.get(), large);
 }
 
+// CPython's says for a moment that it is empty: its thread has not written the item.
+TEST(DefaultQueue, HasWhatWasPutForItsOnlyReader) {
+  Queue<int> queue;
+  for (int i = 0; i < 300; ++i) {
+    queue.put(i);
+    EXPECT_FALSE(queue.empty());
+    EXPECT_EQ(queue.qsize(), 1u);
+    EXPECT_EQ(queue.get_nowait(), i);
+  }
+}
+
 TEST(DefaultQueue, IsNotWaitedForOnceThatIsCancelled) {
   Queue<std::string> queue;
   queue.put(std::string(1 << 20, 'x'));

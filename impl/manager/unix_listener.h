@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Where the server of a manager is reached through the file system, as that of unix_socket and of
+// shm_ring: a unix stream socket under a path that only its user can open. Without an address it
+// has a directory of its own (0700), else it is a file (0600).
+#pragma once
+
+#include <string>
+
+#include "impl/os/unique_fd.h"
+
+namespace ipc {
+
+// Removes what killed servers of this user have left, where it has a directory of its own.
+class UnixListener {
+ public:
+  // Throws std::system_error, and ValueError for what is no path of a socket.
+  explicit UnixListener(const std::string& address);
+
+  std::string address() const { return path_; }
+  int fd() const { return socket_.get(); }
+  const UniqueFd& socket() const { return socket_; }
+  void close() { socket_.reset(); }
+  void remove() noexcept;
+
+ private:
+  std::string path_;
+  UniqueFd socket_;
+};
+
+// Throws as UnixListener does, also when nobody listens there.
+UniqueFd connect_to_path(const std::string& path);
+
+}  // namespace ipc
