@@ -6,46 +6,21 @@
 //
 // Each client has an object of its own in the one server, and a connection of its own to it. What
 // it gets is checked in each call, what it has set after each batch.
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <stdexcept>
-
-#include "bench/harness/program.h"
-#include "impl/manager/backend.h"
-#include "impl/manager/containers.h"
-#include "impl/manager/locks.h"
-#include "impl/manager/manager.h"
-#include "impl/manager/rendezvous.h"
-#include "impl/manager/server.h"
-#include "impl/manager/values.h"
-#include "impl/os/affinity.h"
-#include "impl/os/deadline.h"
-#include "impl/os/error.h"
-#include "impl/os/unique_fd.h"
+#include "bench/harness/manager_peers.h"
 
 namespace ipc::bench {
 namespace {
 
-constexpr const char* kKey = "of this benchmark";
 constexpr std::int64_t kItems = 1000;  // in a list
 
-void expect(bool holds) {
-  if (!holds) throw std::runtime_error("a call gave another result than it should");
-}
-
-// Calls with their numbers, and a look at what came of them that is not in the batch's time.
+// Calls with their numbers, and a look at what came of so many of them.
 template <class Call, class Look>
 Job calls(Call call, Look look) {
-  return [call, look](const LoopPlan& batch) {
-    LoopResult result;
-    result.begin_ns = monotonic_ns();
-    for (std::uint64_t i = 0; i < batch.messages; ++i) call(i);
-    result.end_ns = monotonic_ns();
-    result.messages = batch.messages;
-    look(batch.messages);
-    return result;
-  };
+  return whole(
+      [call](const LoopPlan& batch) {
+        for (std::uint64_t i = 0; i < batch.messages; ++i) call(i);
+      },
+      [look](const LoopPlan& batch) { look(batch.messages); });
 }
 template <class Call>
 Job calls(Call call) {
@@ -53,12 +28,6 @@ Job calls(Call call) {
 }
 
 std::int64_t number(std::uint64_t i) { return static_cast<std::int64_t>(i); }
-
-// Of so many bytes; without any, a number. Two that follow each other differ.
-Object value_of(std::uint64_t i, std::size_t bytes) {
-  if (bytes == 0) return number(i);
-  return Object::bytes(std::vector<std::byte>(bytes, static_cast<std::byte>(i % 2)));
-}
 
 Job dict_get(const Manager& m, std::size_t bytes) {
   const Object value = value_of(1, bytes);
@@ -134,90 +103,6 @@ constexpr Operation kOperations[] = {{"dict_get", true, dict_get},
                                      {"event_wait", false, event_wait}};
 constexpr std::size_t kPayloads[] = {64, 4096, 65536, 1048576};
 
-// A server at the place where it will be; it listens from now on.
-class Server {
- public:
-  explicit Server(const ManagerEntry& entry)
-      : host_(entry.make("")),
-        place_{entry.name, host_->address()},
-        stop_(eventfd(0, EFD_CLOEXEC)),
-        owner_(getpid()) {
-    if (!stop_) throw_errno("eventfd");
-  }
-  ~Server() {
-    if (getpid() == owner_) host_->remove();
-  }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
-  // In its process, until that is killed.
-  void serve() {
-    auto* const server = new detail::Server(place_, kKey,
-                                            {{"dict", detail::make_dict},
-                                             {"list", detail::make_list},
-                                             {"Namespace", detail::make_namespace},
-                                             {"Value", detail::make_value},
-                                             {"Lock", detail::make_lock},
-                                             {"Queue", detail::make_queue},
-                                             {"Event", detail::make_event}},
-                                            stop_.get());
-    server->set_here();
-    host_->serve(*server, -1);
-  }
-  std::shared_ptr<Manager> connect() const {
-    auto manager = std::make_shared<Manager>(ManagerOptions{
-        .backend = place_.backend, .address = place_.address, .authkey = kKey, .start = false});
-    manager->connect();
-    return manager;
-  }
-
- private:
-  const std::unique_ptr<AnyHost> host_;
-  const StorePlace place_;
-  const UniqueFd stop_;
-  const pid_t owner_;
-};
-
-std::unique_ptr<Team> start(const ManagerEntry& entry, const Operation& operation, const Keys& keys,
-                            const RunOptions& options) {
-  const auto server = std::make_shared<Server>(entry);
-  TeamPlan plan;
-  plan.bytes = keys.bytes;
-  plan.placement = *keys.placement;
-  plan.clock = Clock::all;
-  plan.backend = server;
-  plan.helpers = {{.name = "server", .serve = [server] { server->serve(); }}};
-  for (int i = 0; i < keys.clients; ++i) {
-    plan.producers.push_back({.name = "client " + std::to_string(i),
-                              .number = static_cast<std::uint32_t>(i),
-                              .share = keys.clients,
-                              .open = [server, open = operation.open, bytes = keys.bytes]() -> Job {
-                                const auto manager = server->connect();
-                                return [manager, job = open(*manager, bytes)](
-                                           const LoopPlan& batch) { return job(batch); };
-                              }});
-  }
-  return std::make_unique<Team>(std::move(plan), options);
-}
-
-const RegisterBackends registered_backends(backends_of<ManagerRegistry>);
-
-Series cell(const ManagerEntry& entry, const Operation& operation, const Keys& keys) {
-  std::optional<std::string> skip = entry.traits.available();
-  if (keys.placement == Placement::cross && allowed_cpus().size() < 2) {
-    skip = "there is only one CPU to run on";
-  }
-  return {.question = "manager_call",
-          .backend = entry.name,
-          .keys = keys,
-          .metric = Metric::throughput,
-          .wait_class = std::string(to_string(entry.traits.wait_class)),
-          .skip = skip,
-          .start = [&entry, operation, keys](const RunOptions& options) {
-            return start(entry, operation, keys, options);
-          }};
-}
-
 // Payloads of one client; several clients where the scheduler puts them.
 std::vector<Keys> cells_of(const Operation& operation) {
   std::vector<Keys> all;
@@ -232,6 +117,16 @@ std::vector<Keys> cells_of(const Operation& operation) {
     all.push_back({.op = operation.name, .clients = clients, .placement = Placement::free});
   }
   return all;
+}
+
+// The manager is there as long as its objects are used.
+Series cell(const ManagerEntry& entry, const Operation& operation, const Keys& keys) {
+  return manager_series(
+      "manager_call", entry, keys,
+      [open = operation.open, bytes = keys.bytes](const ManagerServer& server) -> Job {
+        const auto manager = server.connect();
+        return [manager, job = open(*manager, bytes)](const LoopPlan& batch) { return job(batch); };
+      });
 }
 
 const RegisterQuestion registered([] {

@@ -16,7 +16,7 @@ import pytest
 PROGRAM = Path(__file__).with_name("bench_cpython")
 NAME = re.compile(
     r"((pipe|queue)_(latency|throughput|idle_cost)|value_update|array_(copy|handoff)|lock_handoff"
-    r"|process_start|pool_(apply|map|once)|(cpu|io)_bound|context_switch|manager_call)/cpython_\w+"
+    r"|process_start|pool_(apply|map|once)|(cpu|io)_bound|context_switch|manager_(call|connect))/cpython_\w+"
     r"(/bytes:\d+)?(/codec:pickle)?(/op:(\d+x\d+ms|\w+))?(/producers:[124]/consumers:[124])?"
     r"(/(processes|clients):[124])?"
     r"/placement:(same|cross|free)"
@@ -88,7 +88,7 @@ def test_the_list_document_is_well_formed():
     families = {backend["family"] for backend in backends.values()}
     assert families == {"pipe", "queue", "shared", "process", "manager"}
     names = [series["name"] for series in document["series"]]
-    messages, huge, idle, shared, processes, managers = 468, 28, 7, 32, 54, 69
+    messages, huge, idle, shared, processes, managers = 468, 28, 7, 32, 54, 72
     others = shared + processes + managers
     assert len(set(names)) == len(names) == messages + huge + idle + others
     for series in document["series"]:

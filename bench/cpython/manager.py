@@ -99,6 +99,13 @@ def event_wait(manager, _: int) -> tuple[Call, Call]:
     return lambda _: expect(there.wait()), nothing
 
 
+def connect(manager, _: int) -> tuple[Call, Call]:
+    """A connection, one call, and the end of it."""
+    from multiprocessing.managers import SyncManager
+
+    return lambda _: SyncManager(manager.address, manager._authkey).connect(), nothing
+
+
 def nothing(_: int) -> None:
     """The look at what came of calls that are checked one by one."""
 
@@ -117,7 +124,9 @@ OPERATIONS: dict[str, Callable[..., tuple[Call, Call]]] = {
         queue_put_get,
         event_wait,
     )
-}
+} | {
+    "": connect
+}  # manager_connect has no op
 
 
 class CpythonManager(Backend):

@@ -9,18 +9,22 @@ from peers import SeriesFailed
 from questions import CALLS, Series
 
 
-def run(op, size=0, clients=1, messages=30):
-    series = Series("manager_call", "cpython_manager", size, "", "free", processes=clients, op=op)
+def run(op, size=0, clients=1, messages=30, question="manager_call"):
+    series = Series(question, "cpython_manager", size, "", "free", processes=clients, op=op)
     return measure(series, messages, 2, 65536, 60.0)
 
 
 @pytest.mark.parametrize("op", CALLS)
 def test_every_operation_is_asked_by_one_client_and_by_several(op):
-    assert list(CALLS) == list(manager.OPERATIONS)
+    assert [*CALLS, ""] == list(manager.OPERATIONS)
     for clients in (1, 2):
         assert run(op, clients=clients).messages == 30
     if CALLS[op]:
         run(op, size=4096)
+
+
+def test_connections_come_and_go():
+    assert run("", question="manager_connect").messages == 30
 
 
 def test_the_server_is_billed():

@@ -38,6 +38,7 @@ QUESTIONS = {
     "io_bound": (("process work",), "throughput"),
     "context_switch": (("process switch",), "throughput"),
     "manager_call": (("manager",), "throughput"),
+    "manager_connect": (("manager",), "throughput"),
 }
 
 # What manager_call calls: those with a payload, and the others.
@@ -84,7 +85,7 @@ class Series:
         if peer_counts:
             self.keys["producers"], self.keys["consumers"] = peer_counts
         if processes:
-            self.keys["clients" if question == "manager_call" else "processes"] = processes
+            self.keys["clients" if question.startswith("manager") else "processes"] = processes
         self.keys["placement"] = placement
         pairs = [f"{key}:{value}" for key, value in self.keys.items()]
         self.name = "/".join([question, backend, *pairs])
@@ -151,6 +152,8 @@ def _cells(question: str, op: str) -> list[tuple[int, tuple[int, int] | None, in
     if question == "manager_call":
         alone = [(size, None, 1, where) for where in PLACEMENTS for size in (0, *CALLS[op])]
         return alone + [(0, None, clients, "free") for clients in (2, 4)]
+    if question == "manager_connect":
+        return [(0, None, 1, placement) for placement in PLACEMENTS]
     if question == "context_switch":
         return [(0, None, 2, "same")]
     if QUESTIONS[question][1] == "cost":

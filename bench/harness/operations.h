@@ -2,22 +2,29 @@
 // What questions share whose message is an operation of one peer, with nobody at the other end.
 #pragma once
 
+#include <utility>
+
 #include "bench/harness/program.h"
 #include "impl/os/deadline.h"
 
 namespace ipc::bench {
 
-// A batch that is done by one call.
-template <class Operation>
-Job whole(Operation operation) {
-  return [operation](const LoopPlan& batch) mutable {
+// A batch that is done by one call, and a look at what came of it that is not in its time.
+template <class Operation, class Look>
+Job whole(Operation operation, Look look) {
+  return [operation, look](const LoopPlan& batch) mutable {
     LoopResult result;
     result.begin_ns = monotonic_ns();
     operation(batch);
     result.end_ns = monotonic_ns();
     result.messages = batch.messages;
+    look(batch);
     return result;
   };
+}
+template <class Operation>
+Job whole(Operation operation) {
+  return whole(std::move(operation), [](const LoopPlan&) {});
 }
 
 // A batch of one operation, again and again.

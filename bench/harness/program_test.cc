@@ -81,7 +81,10 @@ TEST(BenchmarkProcesses, AnswerEveryQuestionAboutManagers) {
               {"manager_call/unix_socket/bytes:4096/op:dict_get/clients:1/placement:cross",
                "manager_call/tcp/bytes:64/op:dict_set/clients:1/placement:same",
                "manager_call/unix_socket/op:.*/clients:1/placement:same",
-               "manager_call/tcp/op:.*/clients:4/placement:free"});
+               "manager_call/tcp/op:.*/clients:4/placement:free",
+               "manager_pipelined/unix_socket/op:.*/clients:1/placement:same",
+               "manager_pipelined/tcp/op:dict_set/clients:1/placement:free",
+               "manager_connect/.*/clients:1/placement:same"});
 }
 
 TEST(BenchmarkProcesses, BillTheServerOfAManager) {

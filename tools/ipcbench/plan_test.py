@@ -86,7 +86,10 @@ def test_full_takes_everything_but_what_has_a_profile_of_its_own(available):
     process = taken["process"]
     assert {e.series.question for e in process} == {*PROCESSES, "floor"} and len(process) > 60
     managers = {e.series.question for e in taken["manager"]}
-    assert managers == {*MANAGERS, "floor", "pipe_latency"} and len(taken["manager"]) > 200
+    assert (
+        managers == {*MANAGERS, "floor", "pipe_latency", "value_update"}
+        and len(taken["manager"]) > 200
+    )
     assert all(e.series.keys["bytes"] >= HUGE for e in taken["huge"]) and len(taken["huge"]) > 100
     assert {e.series.question for e in taken["crowds"]} == {"queue_throughput", "floor"}
     together = {str(entry) for entries in taken.values() for entry in entries}

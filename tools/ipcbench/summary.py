@@ -42,7 +42,11 @@ PROCESSES = {
     "io_bound": "throughput",
     "context_switch": "throughput",
 }
-MANAGERS = {"manager_call": "throughput"}
+MANAGERS = {
+    "manager_call": "throughput",
+    "manager_pipelined": "throughput",
+    "manager_connect": "throughput",
+}
 OTHERS = SHARED | PROCESSES | MANAGERS
 
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "bench/harness/manager_peers.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "impl/manager/containers.h"
+#include "impl/manager/locks.h"
+#include "impl/manager/rendezvous.h"
+#include "impl/manager/server.h"
+#include "impl/manager/values.h"
+#include "impl/os/affinity.h"
+#include "impl/os/error.h"
+
+namespace ipc::bench {
+namespace {
+
+constexpr const char* kKey = "of this benchmark";
+
+std::unique_ptr<Team> start(const ManagerEntry& entry, const Keys& keys, const RunOptions& options,
+                            const std::function<Job(const ManagerServer&)>& open) {
+  const auto server = std::make_shared<ManagerServer>(entry);
+  TeamPlan plan;
+  plan.bytes = keys.bytes;
+  plan.placement = *keys.placement;
+  plan.clock = Clock::all;
+  plan.backend = server;
+  plan.helpers = {{.name = "server", .serve = [server] { server->serve(); }}};
+  for (int i = 0; i < keys.clients; ++i) {
+    plan.producers.push_back({.name = "client " + std::to_string(i),
+                              .number = static_cast<std::uint32_t>(i),
+                              .share = keys.clients,
+                              .open = [server, open] { return open(*server); }});
+  }
+  return std::make_unique<Team>(std::move(plan), options);
+}
+
+const RegisterBackends registered_backends(backends_of<ManagerRegistry>);
+
+}  // namespace
+
+ManagerServer::ManagerServer(const ManagerEntry& entry)
+    : host_(entry.make("")),
+      place_{entry.name, host_->address()},
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      owner_(getpid()) {
+  if (!stop_) throw_errno("eventfd");
+}
+
+ManagerServer::~ManagerServer() {
+  if (getpid() == owner_) host_->remove();
+}
+
+void ManagerServer::serve() {
+  auto* const server = new detail::Server(place_, kKey,
+                                          {{"dict", detail::make_dict},
+                                           {"list", detail::make_list},
+                                           {"Namespace", detail::make_namespace},
+                                           {"Value", detail::make_value},
+                                           {"Lock", detail::make_lock},
+                                           {"Queue", detail::make_queue},
+                                           {"Event", detail::make_event}},
+                                          stop_.get());
+  server->set_here();
+  host_->serve(*server, -1);
+}
+
+std::shared_ptr<Manager> ManagerServer::connect() const {
+  auto manager = std::make_shared<Manager>(ManagerOptions{
+      .backend = place_.backend, .address = place_.address, .authkey = kKey, .start = false});
+  manager->connect();
+  return manager;
+}
+
+void expect(bool holds) {
+  if (!holds) throw std::runtime_error("a call gave another result than it should");
+}
+
+Object value_of(std::uint64_t number, std::size_t bytes) {
+  if (bytes == 0) return static_cast<std::int64_t>(number);
+  return Object::bytes(std::vector<std::byte>(bytes, static_cast<std::byte>(number % 2)));
+}
+
+Series manager_series(const char* question, const ManagerEntry& entry, const Keys& keys,
+                      std::function<Job(const ManagerServer&)> open) {
+  std::optional<std::string> skip = entry.traits.available();
+  if (keys.placement == Placement::cross && allowed_cpus().size() < 2) {
+    skip = "there is only one CPU to run on";
+  }
+  return {.question = question,
+          .backend = entry.name,
+          .keys = keys,
+          .metric = Metric::throughput,
+          .wait_class = std::string(to_string(entry.traits.wait_class)),
+          .skip = skip,
+          .start = [&entry, keys, open = std::move(open)](const RunOptions& options) {
+            return start(entry, keys, options, open);
+          }};
+}
+
+}  // namespace ipc::bench
