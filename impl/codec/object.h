@@ -125,6 +125,14 @@ class Object {
   static Object bytes(std::span<const std::byte> bytes);
   static Object bytes(std::string_view bytes);
   static Object list(List items = {});
+  // Of these, moved where they can be: an initializer list would copy them.
+  template <class... A>
+  static List pack(A&&... items) {
+    List all;
+    all.reserve(sizeof...(items));
+    (all.emplace_back(std::forward<A>(items)), ...);
+    return all;
+  }
   static Object tuple(List items = {});
   static Object dict(Dict entries = {});
   // REQUIRES: text is UTF-8; it is not checked again.

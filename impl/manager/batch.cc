@@ -27,7 +27,8 @@ std::size_t Batch::call(const Proxy& proxy, std::string_view operation, Object::
   if (!called_.empty() && called_.front().client() != proxy.client()) {
     throw ValueError("a batch is of one manager, this object is another's");
   }
-  calls_.push_back(Object::list({proxy.number(), operation, Object::list(std::move(arguments))}));
+  calls_.push_back(
+      Object::list(Object::pack(proxy.number(), operation, Object::list(std::move(arguments)))));
   called_.push_back(proxy);
   return calls_.size() - 1;
 }

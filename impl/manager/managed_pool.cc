@@ -127,7 +127,7 @@ class ResultsReferent final : public Exposing<ResultsReferent> {
     }
     --left_;
     if (results_[number].error) std::rethrow_exception(results_[number].error);
-    return Object::list({std::exchange(results_[number].value, {})});
+    return Object::list(Object::pack(std::exchange(results_[number].value, {})));
   }
 
   std::mutex mutex_;

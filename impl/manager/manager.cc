@@ -131,15 +131,17 @@ Object Manager::call(std::string_view operation, Object::List arguments) const {
 }
 
 Proxy Manager::create(std::string_view type, Object::List arguments) const {
-  return call("create", {type, Object::list(std::move(arguments))}).as_handle();
+  return call("create", Object::pack(type, Object::list(std::move(arguments)))).as_handle();
 }
 
-ListProxy Manager::list(Object items) const { return create("list", {std::move(items)}).handle(); }
+ListProxy Manager::list(Object items) const {
+  return create("list", Object::pack(std::move(items))).handle();
+}
 DictProxy Manager::dict(Object entries) const {
-  return create("dict", {std::move(entries)}).handle();
+  return create("dict", Object::pack(std::move(entries))).handle();
 }
 NamespaceProxy Manager::name_space(Object attributes) const {
-  return create("Namespace", {std::move(attributes)}).handle();
+  return create("Namespace", Object::pack(std::move(attributes))).handle();
 }
 LockProxy Manager::lock() const { return create("Lock").handle(); }
 RLockProxy Manager::rlock() const { return create("RLock").handle(); }
@@ -169,10 +171,10 @@ JoinableQueueProxy Manager::joinable_queue(std::int64_t maxsize) const {
   return create("JoinableQueue", {maxsize}).handle();
 }
 ValueProxy Manager::value(std::string code, Object value) const {
-  return create("Value", {std::move(code), std::move(value)}).handle();
+  return create("Value", Object::pack(std::move(code), std::move(value))).handle();
 }
 ArrayProxy Manager::array(std::string code, Object sequence) const {
-  return create("Array", {std::move(code), std::move(sequence)}).handle();
+  return create("Array", Object::pack(std::move(code), std::move(sequence))).handle();
 }
 
 PoolProxy Manager::pool(std::optional<int> processes) const {

@@ -75,10 +75,11 @@ class PoolProxy : public Proxy {
   PoolProxy(Handle handle) : Proxy(std::move(handle), "Pool") {}
 
   Object apply(std::string task, Object::List arguments = {}) const {
-    return call("apply", {std::move(task), Object::list(std::move(arguments))});
+    return call("apply", Object::pack(std::move(task), Object::list(std::move(arguments))));
   }
   AsyncResultProxy apply_async(std::string task, Object::List arguments = {}) const {
-    return call("apply_async", {std::move(task), Object::list(std::move(arguments))}).as_handle();
+    return call("apply_async", Object::pack(std::move(task), Object::list(std::move(arguments))))
+        .as_handle();
   }
   // Of each item, a list or tuple of them, in their order: a list.
   Object map(std::string task, Object items, std::optional<int> chunksize = {}) const {
@@ -98,10 +99,10 @@ class PoolProxy : public Proxy {
   }
   // In the order of the items, or as they come.
   PoolIteratorProxy imap(std::string task, Object items) const {
-    return call("imap", {std::move(task), std::move(items)}).as_handle();
+    return call("imap", Object::pack(std::move(task), std::move(items))).as_handle();
   }
   PoolIteratorProxy imap_unordered(std::string task, Object items) const {
-    return call("imap_unordered", {std::move(task), std::move(items)}).as_handle();
+    return call("imap_unordered", Object::pack(std::move(task), std::move(items))).as_handle();
   }
 
   void close() const { call("close"); }

@@ -32,7 +32,7 @@ AttributeError no_attribute(const std::string& name) {
 }  // namespace
 
 Object NamespaceProxy::get(std::string name) const {
-  if (!is_local(name)) return call("get", {std::move(name)});
+  if (!is_local(name)) return call("get", Object::pack(std::move(name)));
   const std::lock_guard hold(local_mutex);
   const auto found = local_->find(name);
   if (found == local_->end()) throw no_attribute(name);
@@ -41,7 +41,7 @@ Object NamespaceProxy::get(std::string name) const {
 
 void NamespaceProxy::set(std::string name, Object value) const {
   if (!is_local(name)) {
-    call("set", {std::move(name), std::move(value)});
+    call("set", Object::pack(std::move(name), std::move(value)));
     return;
   }
   Object old;
@@ -51,7 +51,7 @@ void NamespaceProxy::set(std::string name, Object value) const {
 
 void NamespaceProxy::del(std::string name) const {
   if (!is_local(name)) {
-    call("delete", {std::move(name)});
+    call("delete", Object::pack(std::move(name)));
     return;
   }
   Local::node_type old;
@@ -94,7 +94,7 @@ std::size_t BarrierProxy::wait(Timeout timeout) const {
 }
 
 void QueueProxy::put(Object item, bool block, Timeout timeout) const {
-  call("put", {std::move(item)}, queue_deadline(block, timeout));
+  call("put", Object::pack(std::move(item)), queue_deadline(block, timeout));
 }
 
 Object QueueProxy::get(bool block, Timeout timeout) const {

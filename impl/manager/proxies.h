@@ -69,7 +69,9 @@ template <class P>
 class SequenceProxy : public Proxy {
  public:
   Object get(std::int64_t index) const { return call("get", {index}); }  // IndexError
-  void set(std::int64_t index, Object value) const { call("set", {index, std::move(value)}); }
+  void set(std::int64_t index, Object value) const {
+    call("set", Object::pack(index, std::move(value)));
+  }
   Object get(SliceOf slice) const { return call("get_slice", parts(slice)); }  // a list
   void set(SliceOf slice, Object values) const {
     Object::List given = parts(slice);
@@ -123,28 +125,37 @@ class ListProxy : public SequenceProxy<ListProxy> {
  public:
   ListProxy(Handle handle) : SequenceProxy(std::move(handle), "list") {}
 
-  void append(Object value) const { call("append", {std::move(value)}); }
-  void extend(Object values) const { call("extend", {std::move(values)}); }  // a list or tuple
-  void insert(std::int64_t index, Object value) const { call("insert", {index, std::move(value)}); }
-  Object pop(std::int64_t index = -1) const { return call("pop", {index}); }  // IndexError
-  void remove(Object value) const { call("remove", {std::move(value)}); }     // ValueError
-  void del(std::int64_t index) const { call("delete", {index}); }             // IndexError
+  void append(Object value) const { call("append", Object::pack(std::move(value))); }
+  void extend(Object values) const {
+    call("extend", Object::pack(std::move(values)));
+  }  // a list or tuple
+  void insert(std::int64_t index, Object value) const {
+    call("insert", Object::pack(index, std::move(value)));
+  }
+  Object pop(std::int64_t index = -1) const { return call("pop", {index}); }           // IndexError
+  void remove(Object value) const { call("remove", Object::pack(std::move(value))); }  // ValueError
+  void del(std::int64_t index) const { call("delete", {index}); }                      // IndexError
   void del(SliceOf slice) const { call("delete_slice", parts(slice)); }
   void reverse() const { call("reverse"); }
   // Python's reversed(list): of the list as it is now.
   Object reversed() const { return get(SliceOf{{}, {}, -1}); }
   void sort(bool reverse = false) const { call("sort", {reverse}); }  // TypeError
-  bool contains(Object value) const { return call("contains", {std::move(value)}).as_bool(); }
-  std::size_t count(Object value) const { return call("count", {std::move(value)}).as_unsigned(); }
+  bool contains(Object value) const {
+    return call("contains", Object::pack(std::move(value))).as_bool();
+  }
+  std::size_t count(Object value) const {
+    return call("count", Object::pack(std::move(value))).as_unsigned();
+  }
   // Throws ValueError when it is not there.
   std::size_t index(Object value, std::int64_t start = 0,
                     std::optional<std::int64_t> stop = std::nullopt) const {
-    return call("index", {std::move(value), start, stop ? Object(*stop) : Object()}).as_unsigned();
+    return call("index", Object::pack(std::move(value), start, stop ? Object(*stop) : Object()))
+        .as_unsigned();
   }
 
   // Plain lists. + throws TypeError for what is none, a proxy too.
   friend Object operator+(const ListProxy& list, Object more) {
-    return list.call("add", {std::move(more)});
+    return list.call("add", Object::pack(std::move(more)));
   }
   friend Object operator*(const ListProxy& list, std::int64_t times) {
     return list.call("multiply", {times});
@@ -166,29 +177,37 @@ class DictProxy : public Proxy {
  public:
   DictProxy(Handle handle) : Proxy(std::move(handle), "dict") {}
 
-  Object at(Object key) const { return call("get", {std::move(key)}); }  // Python's d[key]
+  Object at(Object key) const {
+    return call("get", Object::pack(std::move(key)));
+  }  // Python's d[key]
   Object get(Object key, Object otherwise = {}) const {
-    return call("get_or", {std::move(key), std::move(otherwise)});
+    return call("get_or", Object::pack(std::move(key), std::move(otherwise)));
   }
-  void set(Object key, Object value) const { call("set", {std::move(key), std::move(value)}); }
-  void del(Object key) const { call("delete", {std::move(key)}); }
+  void set(Object key, Object value) const {
+    call("set", Object::pack(std::move(key), std::move(value)));
+  }
+  void del(Object key) const { call("delete", Object::pack(std::move(key))); }
   Item<DictProxy, Object> operator[](Object key) const { return {*this, std::move(key)}; }
-  bool contains(Object key) const { return call("contains", {std::move(key)}).as_bool(); }
+  bool contains(Object key) const {
+    return call("contains", Object::pack(std::move(key))).as_bool();
+  }
   std::size_t size() const { return call("length").as_unsigned(); }
   void clear() const { call("clear"); }
   Object copy() const { return call("copy"); }    // a plain dict
   Object items() const { return call("items"); }  // plain lists
   Object keys() const { return call("keys"); }
   Object values() const { return call("values"); }
-  Object pop(Object key) const { return call("pop", {std::move(key)}); }
+  Object pop(Object key) const { return call("pop", Object::pack(std::move(key))); }
   Object pop(Object key, Object otherwise) const {
-    return call("pop", {std::move(key), std::move(otherwise)});
+    return call("pop", Object::pack(std::move(key), std::move(otherwise)));
   }
   Object popitem() const { return call("popitem"); }  // a tuple, the last one; KeyError
   Object setdefault(Object key, Object value = {}) const {
-    return call("setdefault", {std::move(key), std::move(value)});
+    return call("setdefault", Object::pack(std::move(key), std::move(value)));
   }
-  void update(Object entries) const { call("update", {std::move(entries)}); }  // a plain dict
+  void update(Object entries) const {
+    call("update", Object::pack(std::move(entries)));
+  }  // a plain dict
 
   // Over the keys, a call each. Throws RuntimeError when the dict changes its size meanwhile.
   class Iterator {
@@ -344,7 +363,7 @@ class ValueProxy : public Proxy {
   ValueProxy(Handle handle) : Proxy(std::move(handle), "Value") {}
 
   Object get() const { return call("get"); }
-  void set(Object value) const { call("set", {std::move(value)}); }
+  void set(Object value) const { call("set", Object::pack(std::move(value))); }
 };
 
 // Elements of the type of its code: throws TypeError, OverflowError.

@@ -6,8 +6,8 @@
 // They meet in the first call of each side, not before: who accepts waits for nobody.
 //
 // A message is its length in 8 bytes and its content: one piece in a ring, or several, each a
-// quarter of it, where that is over its half. Nothing that stands in a ring is believed. A length is
-// read once, and what is longer than the limit gets no memory.
+// quarter of it, where that is over its half. Nothing that stands in a ring is believed. A length
+// is read once, and what is longer than the limit gets no memory.
 #pragma once
 
 #include <algorithm>
@@ -54,7 +54,7 @@ class RingLink final : public Link {
   RingLink(UniqueFd socket, detail::Role role)
       : is_server_(role == detail::Role::server), fd_(socket.get()), socket_(std::move(socket)) {}
 
-  // A client is waited for no longer than for its messages.
+  // For no longer than it waits for a message: who never reads must not keep a thread.
   Status send(std::span<const std::byte> message) override {
     if (message.size() > kLongestMessage) return Status::too_big;
     const Deadline deadline = in_time();

@@ -113,8 +113,11 @@ TEST_F(RingLinkServer, IsCorruptForAMessageThatStreamsThroughTheRing) {
 
 TEST_F(RingLinkServer, IsCorruptForWordsThatNoSenderWrites) {
   constexpr std::uint64_t kHuge = kMaxFrame;
-  for (const ring::Header& header : {ring::Header{kHuge, kHuge, true}, {0, kHuge, true},
-                                     {0, 0, false}, {8, 16, true}, {16, 8, true}}) {
+  for (const ring::Header& header : {ring::Header{kHuge, kHuge, true},
+                                     {0, kHuge, true},
+                                     {0, 0, false},
+                                     {8, 16, true},
+                                     {16, 8, true}}) {
     ways_->to_server.header(0).store(header.word());
     expect_corrupt();
   }
@@ -204,6 +207,7 @@ TEST(RingLinkSides, CarryMessagesOfAnySizeBothWays) {
         ASSERT_TRUE(std::ranges::equal(answer.bytes(), message)) << size;
       }
     }
+    // Only its length is looked at.
     EXPECT_EQ(link.send(std::span(answer.data(), kLongestMessage + 1)), Status::too_big);
   }
   serving.join();

@@ -240,7 +240,8 @@ class Server::Together final : public Referent {
   Object result_of(Call& call, Caller& caller) const {
     try {
       call.entry = held(session_, call.object);
-      return Object::list({call.entry->referent->call(call.operation, call.arguments, caller)});
+      return Object::list(
+          Object::pack(call.entry->referent->call(call.operation, call.arguments, caller)));
     } catch (const std::exception& error) {
       call.entry.reset();
       const NamedError what = named(error);

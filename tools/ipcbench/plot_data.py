@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,8 @@ DEFAULT_BYTES = 64
 PAYLOADS = ("bytes", "objects")  # never compared with each other: panels of their own
 # What the typed API takes when no backend is named.
 DEFAULTS = {("pipe", "shm_ring"), ("queue", "shm_feeder"), ("queue", "shm_robust")}
-MOST = 8  # backends of a family that lines can be told apart of
+MOST = 10  # backends of a family that lines can be told apart of
+ENOUGH = 8  # of a family have a line of their own, more only for a reason
 SHORT_NS = 2e7  # a batch that takes longer is a stream even if the transport could hold it
 BEYOND = 10  # a percentile needs so many samples beyond it: p99 1000, p99.9 10000, p99.99 100000
 
@@ -71,7 +73,7 @@ class Data:
 
     rows: list[dict[str, Any]]  # of the summary
     points: list[Point]
-    shown: set[style.Backend]  # those with a look of their own in figures with many lines
+    waits: Mapping[str, str]  # backend -> wait class
     floors: dict[str, float]  # series name -> median, ns
     looks: dict[style.Backend, style.Look]
     conditions: str
@@ -92,6 +94,10 @@ class Data:
 
     def at(self) -> str:
         return style.short(self.size, style.SIZE)
+
+    def named(self, points: Iterable[Point]) -> set[style.Backend]:
+        """Those with a line of their own in a figure of these points."""
+        return best(points, self.waits)
 
 
 def point(row: Mapping[str, Any]) -> Point | None:
@@ -137,25 +143,42 @@ def panels_of(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
     }
 
 
-def best(points: Iterable[Point]) -> set[style.Backend]:
-    """Null, CPython's own, and MOST of each family: defaults, CPython's designs, and those best on the average of all
-    cells."""
-    cells: dict[tuple, list[Point]] = {}
-    chosen = set()
+def best(points: Iterable[Point], waits: Mapping[str, str]) -> set[style.Backend]:
+    """Those with a line of their own in a figure of these points: null, CPython's own, and MOST of each family.
+
+    These are the defaults, then who is first of its wait class at most points of a panel, CPython's designs, and who is
+    first of it at any point; filled up to ENOUGH by those that are best on the average of all points.
+    """
+    chosen: set[style.Backend] = set()
+    cells: dict[tuple, list[Point]] = defaultdict(list)
     for p in points:
         if p.control or style.is_cpython(p.backend):
             chosen.add(p.backend)
         else:
-            cells.setdefault((p.kind, p.metric, p.placement, p.bytes, p.peers), []).append(p)
-    ranks: dict[style.Backend, list[int]] = {}
-    for members in cells.values():
+            cells[p.kind, p.placement, p.metric, p.bytes, p.peers].append(p)
+    ranks: dict[style.Backend, list[int]] = defaultdict(list)
+    wins: dict[tuple, Counter[style.Backend]] = defaultdict(Counter)  # by panel and wait class
+    for (kind, placement, *_), members in cells.items():
         sign = 1 if members[0].metric == "latency" else -1
-        for rank, p in enumerate(sorted(members, key=lambda p: sign * p.median)):
-            ranks.setdefault(p.backend, []).append(rank)
+        first: dict[str, style.Backend] = {}
+        for rank, p in enumerate(sorted(members, key=lambda p: (sign * p.median, p.backend))):
+            ranks[p.backend].append(rank)
+            first.setdefault(waits.get(p.backend[1], "block"), p.backend)
+        for wait_class, backend in first.items():
+            wins[kind, placement, wait_class][backend] += 1
+    won = sum(wins.values(), Counter())
+    mean = {backend: float(np.mean(places)) for backend, places in ranks.items()}
+    winners = {min(panel, key=lambda b: (-panel[b], mean[b], b)) for panel in wins.values()}
+    reasons = (DEFAULTS, winners, set(style.COUNTERPART.values()), set(won))
+
+    def order(backend: style.Backend) -> tuple:
+        why = next((i for i, those in enumerate(reasons) if backend in those), len(reasons))
+        return why, -won[backend], mean[backend], backend
+
     for family in {backend[0] for backend in ranks}:
-        own = [backend for backend in ranks if backend[0] == family]
-        designs = DEFAULTS | set(style.COUNTERPART.values())
-        chosen |= set(sorted(own, key=lambda b: (b not in designs, np.mean(ranks[b]), b))[:MOST])
+        own = sorted((b for b in ranks if b[0] == family), key=order)
+        wanted = sum(any(b in those for those in reasons) for b in own)
+        chosen |= set(own[: min(max(wanted, ENOUGH), MOST)])
     return chosen
 
 
@@ -239,10 +262,22 @@ def read(run: RunDir, size: int | None = None) -> Data:
     if size is None:
         size = min(sizes, key=lambda n: abs(np.log(n / DEFAULT_BYTES)), default=DEFAULT_BYTES)
     floors = {r["series"]: r["median"] for r in rows if r["question"] == FLOOR and r.get("median")}
-    shown = best(points)
-    alike = {style.COUNTERPART.get(backend, backend) for backend in shown}
-    own = {backend for backend in shown if not style.is_cpython(backend)}
-    looks = style.looks({p.backend for p in points}) | style.looks(shown | alike, own)
+    waits = plan.get("wait_class", {})
+    looks = _looks(points, size, waits)
     said = conditions(run.environment(), plan, runs, rows)
     streams = short_streams(runs)
-    return Data(rows, points, shown, floors, looks, said, size, run.histograms(), streams)
+    return Data(rows, points, waits, floors, looks, said, size, run.histograms(), streams)
+
+
+def _looks(
+    points: Sequence[Point], size: int, waits: Mapping[str, str]
+) -> dict[style.Backend, style.Look]:
+    """A look for each, the same in all figures; those that any of them names have colours of their own."""
+    shown: set[style.Backend] = set()
+    for metric in style.METRICS:
+        own = [p for p in points if p.metric == metric]
+        shown |= best([p for p in own if p.peers == (1, 1)], waits)
+        shown |= best([p for p in own if p.bytes == size], waits)
+    alike = {style.COUNTERPART.get(backend, backend) for backend in shown}
+    ours = {backend for backend in shown if not style.is_cpython(backend)}
+    return style.looks({p.backend for p in points}) | style.looks(shown | alike, ours)

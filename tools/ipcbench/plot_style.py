@@ -25,27 +25,33 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 Backend = tuple[str, str]  # (family, name): `null` exists in several families
 
-# Okabe and Ito's colour-blind-safe palette without its yellow (too pale on white) and black, plus the indigo, the teal
-# and the wine of Paul Tol's "muted" one and others in between; markers differ. Pipes are cold, queues warm: the
-# families part at a glance.
-COLD = ("#0072B2", "#56B4E9", "#009E73", "#332288", "#44AA99", "#7A8FC9", "#0B4F3A", "#88CCEE")
+# Okabe and Ito's colour-blind-safe palette without its yellow (too pale on white) and black, and others in between,
+# spread in hue and lightness by a search: plots_test.py says how far any two are from each other, for the colour-blind
+# too. Pipes are cold, queues warm: the families part at a glance.
+COLD = (
+    *("#0072B2", "#56B4E9", "#009E73", "#0665F5", "#2C2178", "#0A6010"),
+    *("#8297FF", "#19AD46", "#571BAE", "#14C0CD", "#055641", "#162F5C"),
+)
 WARM = (
-    "#D55E00",
-    "#E69F00",
-    "#CC79A7",
-    "#882255",
-    "#8C5A2B",
-    "#C0392B",
-    "#F2A48C",
-    "#4A2511",
-    "#808000",
+    *("#D55E00", "#E69F00", "#CC79A7", "#79703C", "#630B18", "#E026BE"),
+    *("#FE6F81", "#B60419", "#4C2042", "#9B2881", "#E59F62"),
 )
 PALETTE = {"pipe": COLD, "queue": WARM}
-Marker = str | tuple[int, int, int]  # matplotlib's: a name, or a star of (points, 1, angle)
-MARKERS: tuple[Marker, ...] = (
-    *("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "d"),
-    *((4, 1, 0), (6, 1, 0), "h", (3, 1, 0)),
-)
+Marker = (
+    str | tuple
+)  # matplotlib's: a name, a star of (points, 1, angle), or the corners of a shape
+HOURGLASS = ((-0.6, -1), (0.6, -1), (-0.6, 1), (0.6, 1), (-0.6, -1))
+# The same for all families in orders of their own: those that are drawn most share none.
+MARKERS: dict[str, tuple[Marker, ...]] = {
+    "pipe": (
+        *("o", "s", "P", "^", "v", (4, 1, 0), "d", HOURGLASS),
+        *(">", "h", "<", "p", "D", "X", "*", (6, 1, 0)),
+    ),
+    "queue": (
+        *(">", "h", "*", "<", "D", "X", "p", (6, 1, 0)),
+        *("o", "s", HOURGLASS, "v", "^", "P", "d", (4, 1, 0)),
+    ),
+}
 CONTROL = "null"  # loops back inside each peer: what the loops themselves cost
 CONTROL_MARKERS = {"pipe": "x", "queue": "+"}
 GREY = "#6E6E6E"
@@ -58,15 +64,16 @@ COUNTERPART = {
 }
 
 WHERE = {"same": "one CPU", "cross": "different CPUs", "free": "any CPU"}
-# Those that are drawn most have the same look in the figures of all runs: their places in the palette.
+# Those that are drawn most have the same look in the figures of all runs: their places in palette and markers.
 USUAL = {
     "pipe": (
-        *("os_pipe", "unix_stream", "shm_ring", "shm_ring_spin"),
-        *("shm_ring_block", "boost_spsc", "posix_mq", "eventfd_shm"),
+        *("os_pipe", "unix_stream", "shm_ring", "shm_ring_spin", "shm_ring_block", "boost_spsc"),
+        *("eventfd_shm", "boost_mq", "fifo", "io_uring", "unix_named", "atomic_queue_spsc"),
     ),
     "queue": (
-        *("pipe_locked", "pipe_feeder", "shm_lockfree", "shm_lockfree_spin"),
-        *("shm_robust", "shm_feeder", "boost_mq", "sem_ring"),
+        *("pipe_locked", "pipe_feeder", "shm_lockfree", "shm_lockfree_spin", "shm_robust"),
+        *("shm_feeder", "boost_mq", "sem_ring", "boost_deque", "atomic_queue"),
+        "cpython_manager_queue",
     ),
 }
 
@@ -115,7 +122,7 @@ class Look:
         return {
             "color": self.colour,
             "marker": self.marker,
-            "markersize": 5.5,
+            "markersize": 7.5 if self.marker == "*" or isinstance(self.marker, tuple) else 5.5,
             "markerfacecolor": "white" if self.hollow else self.colour,
             "markeredgecolor": self.colour,
             "markeredgewidth": 1.2 if self.hollow or self.control else 0.6,
@@ -145,11 +152,10 @@ def looks(backends: Iterable[Backend], first: Iterable[Backend] = ()) -> dict[Ba
         members = sorted((b for b in own if b[0] == family), key=lambda b: (b not in first, b))
         for backend, place in _places(family, members).items():
             colours = PALETTE.get(family, COLD + WARM)
-            turn = place // len(
-                MARKERS
-            )  # else colour and marker would both be back where they began
-            shift = len(COLD) if family == "queue" else 0
-            marker = MARKERS[(place + turn + shift) % len(MARKERS)]
+            markers = MARKERS.get(family, MARKERS["pipe"])
+            # Else colour and marker would both be back where they began.
+            turn = place // len(markers)
+            marker = markers[(place + turn) % len(markers)]
             table[backend] = Look(colours[place % len(colours)], marker, is_cpython(backend))
     for backend in wanted:
         if backend[1] == CONTROL:

@@ -8,7 +8,7 @@ the percentile curves, histograms.csv. What was not measured is not drawn. Longe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -26,14 +26,13 @@ from .plot_data import (
     Point,
     kinds_of,
     panels_of,
-    point,
     quantiles,
     read,
     whiskers,
 )
-from .plots_shared import array_handoff, processes, shared_locks
+from .plots_shared import array_handoff, managers, processes, shared_locks
 from .rundir import RunDir, RunDirError
-from .series import PLACEMENTS, parse
+from .series import PLACEMENTS
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 FIRST = 1 / 0.9  # lines against percentiles begin at 10 %: nobody asks for the fastest of all
@@ -56,9 +55,9 @@ def sheet_of(
     if columns == 1:
         title += f", {places[0]} ({style.WHERE[places[0]]})"
     rows = len(groups) // columns if columns > 1 else 1
-    backends = {p.backend for p in points}
-    legend = style.backend_groups(data.looks, backends & data.shown)
-    besides = [("other mechanisms", style.rest_line())] if backends - data.shown else []
+    backends, shown = {p.backend for p in points}, data.named(points)
+    legend = style.backend_groups(data.looks, shown)
+    besides = [("other mechanisms", style.rest_line())] if backends - shown else []
     if besides or floors:
         legend.append(style.Group("Other lines", besides + list(floors)))
     sheet = style.Sheet(
@@ -82,9 +81,12 @@ def sheet_of(
 
 def grey_note(data: Data, points: Sequence[Point]) -> str:
     """What the grey lines are, where there are any."""
-    if all(p.backend in data.shown for p in points):
+    if {p.backend for p in points} == data.named(points):
         return ""
-    return f" Grey: all but the {MOST} of a family that are defaults, CPython's designs or best over all cells; summary.csv has them all by name."
+    return (
+        " Grey: all but the defaults, CPython's designs, the first of those that wait alike at any point, and the best on "
+        f"average (at most {MOST} of a family); summary.csv has them all by name."
+    )
 
 
 def skips(own: Sequence[float], all_x: Iterable[float]) -> bool:
@@ -103,14 +105,20 @@ def skip_note(points: Sequence[Point]) -> str:
     return ""
 
 
-def draw_lines(ax: Axes, data: Data, points: Sequence[Point], x: Callable[[Point], float]) -> None:
+def draw_lines(
+    ax: Axes,
+    data: Data,
+    shown: Container[style.Backend],
+    points: Sequence[Point],
+    x: Callable[[Point], float],
+) -> None:
     """A line with intervals for each backend that is shown, the control underneath; grey ones for the others. Dotted
     where it goes over places at which others were measured."""
     everywhere = [x(p) for p in points]
     for backend in sorted({p.backend for p in points}, key=lambda b: (b[1] != style.CONTROL, b)):
         members = sorted((p for p in points if p.backend == backend), key=x)
         dots = {"linestyle": ":"} if skips([x(p) for p in members], everywhere) else {}
-        if backend not in data.shown:
+        if backend not in shown:
             rest = style.rest_line() | dots
             ax.plot([x(p) for p in members], [p.median for p in members], **rest)
             continue
@@ -175,12 +183,13 @@ def by_size(
     note = style.POINTS + " null and floors off the scale are not drawn."
     note += skip_note(points) + grey_note(data, points)
     sheet, panels = sheet_of(title, data, note, points, list(looks.items()))
+    shown = data.named(points)
     for ax, key, members in panels:
         style.size_axis(ax, sizes)
         ax.set_ylim(scales[key[0]])
         for name, values in floors[key].items():
             ax.plot(sizes, values, **looks[name])
-        draw_lines(ax, data, members, lambda p: p.bytes)
+        draw_lines(ax, data, shown, members, lambda p: p.bytes)
     sheet.label("Message size (bytes)", y, units)
     return sheet
 
@@ -307,18 +316,19 @@ def percentiles(data: Data) -> style.Sheet:
     rows: dict[str, dict[int, list]] = defaultdict(lambda: defaultdict(list))
     for row in data.histograms:
         rows[row["series"]][row["block"]].append(row)
-    found = {}
-    for name in rows:
-        p = point({**parse(name).columns(), "median": 0.0})
-        drawn = p and p.backend in data.shown and not p.control
-        if drawn and (p.metric, p.bytes) == ("latency", data.size):
-            found[p] = list(rows[name].values())
+    points = [
+        p
+        for p in data.points
+        if (p.metric, p.bytes) == ("latency", data.size) and p.series in rows and not p.control
+    ]
+    shown = data.named(points)
+    found = {p: list(rows[p.series].values()) for p in points if p.backend in shown}
     if not found:
         raise Nothing(f"needs histograms of {data.at()} round trips")
     note = (
         "Lines: all process runs merged; marks and bars: merged, and lowest to highest process run, of the percentile named below, "
         "drawn a little beside it so that they can be told apart. "
-        f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ at most {MOST} of a family: defaults, CPython's designs and the best."
+        f"Lines and bars end where fewer than {BEYOND} samples lie beyond. Of C++ the defaults, CPython's designs, the first of those that wait alike, and the best on average: at most {MOST} of a family."
     )
     title = f"Round-trip latency by percentile at {data.at()} (lower is better)"
     sheet, panels = sheet_of(title, data, note, list(found))
@@ -363,8 +373,9 @@ def throughput_by_peers(data: Data) -> style.Sheet:
         raise Nothing("needs queue throughput with two numbers of producers and consumers")
     title = f"Queue throughput against producers x consumers at {data.at()} (higher is better)"
     sheet, panels = sheet_of(title, data, style.POINTS + grey_note(data, points), points)
+    shown = data.named(points)
     for ax, _, members in panels:
-        draw_lines(ax, data, members, lambda p: peers.index(p.peers))
+        draw_lines(ax, data, shown, members, lambda p: peers.index(p.peers))
         ax.set_xlim(-0.4, len(peers) - 0.6)
         ax.set_xticks(range(len(peers)), [f"{p} x {c}" for p, c in peers])
     sheet.label("Producers x consumers (processes)", "Messages per second", style.RATE)
@@ -374,7 +385,7 @@ def throughput_by_peers(data: Data) -> style.Sheet:
 FIGURES = (
     *(latency_by_size, throughput_by_size, bandwidth_by_size),
     *plots_each.FIGURES,
-    *(shared_locks, array_handoff, processes),
+    *(shared_locks, array_handoff, processes, managers),
 )
 FIGURES_AT_ONE_SIZE = (
     ranking_of_round_trips,

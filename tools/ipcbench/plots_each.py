@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from matplotlib.axes import Axes
 
 from . import plot_style as style
-from .plot_data import MOST, Data, Nothing, Point, whiskers
+from .plot_data import ENOUGH, Data, Nothing, Point, whiskers
 from .series import PLACEMENTS
 
 COLUMNS = 5
@@ -55,8 +55,8 @@ def _each(data: Data, family: str, metric: str) -> style.Sheet:
         {p.backend for p in points}, key=lambda b: (style.is_cpython(b), b not in bytes_moved, b)
     )
     sizes = sorted({p.bytes for p in points})
-    if len(backends) <= MOST or len(sizes) < 2:
-        raise Nothing(f"needs more than {MOST} {family}s at two message sizes")
+    if len(backends) <= ENOUGH or len(sizes) < 2:
+        raise Nothing(f"needs more than {ENOUGH} {family}s at two message sizes")
     better, words = (min, "lower") if metric == "latency" else (max, "higher")
     quantity = "Round trips" if metric == "latency" else "Throughput"
     text, units = ("p50 (time)", style.TIME) if metric == "latency" else ("Messages/s", style.RATE)

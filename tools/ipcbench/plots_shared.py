@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The figures of shared values and of processes: what one operation takes, by lock, memory, or way."""
+"""The figures of shared values, of processes and of managers: what one operation takes, by lock, memory, or way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import plot_style as style
@@ -13,7 +14,8 @@ from .series import PLACEMENTS
 Row = Mapping[str, Any]  # of the summary
 MEMORY = "anonymous+"  # every lock is measured on this one
 OURS, THEIRS = style.Look(style.COLD[0], "o"), style.Look(style.WARM[0], "o", hollow=True)
-# Panels, in rows of two: (question, bytes, processes, placement) -> title.
+# Panels, in rows of two: what KEYS are of its series -> title.
+KEYS = ("question", "bytes", "processes", "placement")
 CROWDS = {
     ("value_update", None, 1, "same"): "one process",
     ("value_update", None, 2, "same"): "two on one CPU",
@@ -29,6 +31,18 @@ WORK = {
     ("pool_apply", None, 1, "free"): "a pool's call, any CPU",
     ("pool_map", None, 1, "free"): "a task of a map, 1 worker",
     ("pool_map", None, 2, "free"): "a task of a map, 2 workers",
+}
+CALL_KEYS = ("question", "op", "bytes", "placement")
+CALLS = {
+    (question, op, size, placement): f"{title}, {where}"
+    for question, op, size, title in (
+        ("manager_call", "dict_set", None, "setting an item of a dict"),
+        ("manager_call", "dict_get", 65536, "getting one of 64 KiB"),
+        ("manager_call", "queue_put_get", None, "put and get of a queue"),
+        ("manager_pipelined", "dict_set", None, "setting an item, 16 in a message"),
+        ("manager_connect", None, None, "connecting for one call"),
+    )
+    for placement, where in (("same", "one CPU"), ("cross", "two CPUs"))
 }
 # Arrays, and the pipes that they are compared with.
 CARRIERS = {
@@ -64,6 +78,19 @@ def processes(data: Data) -> style.Sheet:
         "Starting processes and threads, and giving work to pools (lower is better)",
         "Time for one, of tasks all workers together. Hollow: CPython's own. Panels of a column have one scale.",
         "One process or task (time; lower is better)",
+    )
+
+
+def managers(data: Data) -> style.Sheet:
+    """Time for a call of one client: a row a way to the server, the best on top."""
+    alone = [row for row in data.rows if row["clients"] == 1]
+    return _ranking(
+        replace(data, rows=alone),
+        CALLS,
+        "Calls of objects in a manager's server (lower is better)",
+        "Time for one, by one client. Hollow: CPython's own. Panels of a column have one scale.",
+        "One call (time; lower is better)",
+        CALL_KEYS,
     )
 
 
@@ -129,9 +156,11 @@ def _bars(row: Row) -> tuple[float, float]:
     return row["median"] - low, high - row["median"]
 
 
-def _ranking(data: Data, cells: Mapping[tuple, str], title: str, note: str, x: str) -> style.Sheet:
+def _ranking(
+    data: Data, cells: Mapping[tuple, str], title: str, note: str, x: str, keys: tuple = KEYS
+) -> style.Sheet:
     """A panel a cell, with the times of one operation, the shortest on top."""
-    ranked = {cell: _times(data.rows, cell) for cell in cells}
+    ranked = {cell: _times(data.rows, cell, keys) for cell in cells}
     if not any(ranked.values()):
         raise Nothing("needs " + " or ".join(sorted({cell[0] for cell in cells})))
     pairs = [list(cells)[i : i + 2] for i in range(0, len(cells), 2)]
@@ -156,12 +185,11 @@ def _ranking(data: Data, cells: Mapping[tuple, str], title: str, note: str, x: s
     return sheet
 
 
-def _times(rows: Iterable[Row], cell: tuple) -> list[dict[str, Any]]:
+def _times(rows: Iterable[Row], cell: tuple, keys: tuple) -> list[dict[str, Any]]:
     """The rows of a cell as times (ns) of one operation, the shortest first. Of memories one."""
     out = []
     for row in rows:
-        asked = (row["question"], row["bytes"], row["processes"], row["placement"])
-        if asked != cell or not row.get("median"):
+        if tuple(row[key] for key in keys) != cell or not row.get("median"):
             continue
         if "+" in row["backend"] and not row["backend"].startswith(MEMORY):
             continue

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from . import plot_style as style
 from . import plot_data, plots, plots_each, summary
 from .programs import ROOT
-from .run_fixture import ENVIRONMENT, WAIT_CLASS
+from .run_fixture import ENVIRONMENT, WAIT_CLASS, around, make_run
 from .rundir import RunDir
 from .series import parse
 
@@ -65,6 +65,10 @@ def cells():
         yield f"process_start/{name}/placement:same", ns
         yield f"process_start/{name}/bytes:{1 << 30}/placement:same", ns * 20
     yield "pool_apply/pool/processes:1/placement:free", 200_000
+    for name, ns in {"unix_socket": 9_000, "cpython_manager": 60_000}.items():
+        for clients, factor in ((1, 1), (4, 9)):
+            yield f"manager_call/{name}/op:dict_set/clients:{clients}/placement:same", ns * factor
+        yield f"manager_connect/{name}/clients:1/placement:cross", ns * 20
     for name, place, n in itertools.product(ARRAYS, ("same", "cross"), SIZES):
         yield f"array_handoff/{name}/bytes:{n}/placement:{place}", ARRAYS[name] * COST[
             place
@@ -146,7 +150,7 @@ def synthesise(path: Path, blocks: int = 12, pick: str = "") -> RunDir:
 
 FIGURES = {
     *("latency_by_size", "throughput_by_size", "bandwidth_by_size"),
-    *("shared_locks", "array_handoff", "processes"),
+    *("shared_locks", "array_handoff", "processes", "managers"),
     *("ranking_of_round_trips_64B", "ranking_of_throughput_64B"),
     *("percentiles_64B", "throughput_by_peers_64B"),
 }
@@ -156,7 +160,9 @@ EACH = {figure.__name__ for figure in plots_each.FIGURES}  # for more mechanisms
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> RunDir:
     path = tmp_path_factory.mktemp("plots") / "run"
-    made = synthesise(path, 6, r"bytes:(48|64|4096|65536)\b|floor|value_update|process|pool")
+    made = synthesise(
+        path, 6, r"bytes:(48|64|4096|65536)\b|floor|value_update|process|pool|manager"
+    )
     summary.write(made)
     return made
 
@@ -185,6 +191,16 @@ def test_ways_to_start_are_ranked_by_the_time_of_one(sheets):
     assert names == ["thread", "vfork", "fork", "cpython_process"]
     medians = [line.get_xdata()[0] for line in panels[2].lines if line.get_marker() == "o"]
     assert medians == pytest.approx([560e3, 800e3, 9e6, 54e6], rel=0.1)
+
+
+def test_calls_of_one_client_are_ranked_by_the_time_of_one(sheets):
+    panels = [ax for row in sheets["managers"].panels for ax in row]
+    assert len(panels) == 4
+    names = [label.get_text() for label in panels[0].get_yticklabels()]
+    assert names == ["unix_socket", "cpython_manager"]
+    for panel, factor in ((panels[0], 1), (panels[3], 20)):
+        medians = [line.get_xdata()[0] for line in panel.lines if line.get_marker() == "o"]
+        assert medians == pytest.approx([9e3 * factor, 60e3 * factor], rel=0.1)
 
 
 def test_an_array_handed_over_is_compared_with_pipes_of_its_sizes(sheets):
@@ -257,7 +273,9 @@ def test_every_axis_names_its_quantity_and_unit(sheets):
             names = [t.get_text() for t in ax.get_xticklabels()]
             assert all(tick.fullmatch(n) for n in names if n) and "48 B" not in names, name
         for row in (
-            sheet.panels if not name.startswith(("ranking", "shared_locks", "processes")) else ()
+            sheet.panels
+            if not name.startswith(("ranking", "shared_locks", "processes", "managers"))
+            else ()
         ):
             assert unit.search(row[0].get_ylabel()), name
             assert len(row[0].get_yticklabels()) >= 2
@@ -308,7 +326,10 @@ def test_bars_are_the_intervals_of_the_summary_and_absent_without_one():
     rows = [
         {**head, "bytes": n, "median": m, "low": a, "high": b} for n, (m, a, b) in values.items()
     ]
-    assert plot_data.whiskers([plots.point(row) for row in rows]).tolist() == [[3, 0, 1], [5, 0, 0]]
+    assert plot_data.whiskers([plot_data.point(row) for row in rows]).tolist() == [
+        [3, 0, 1],
+        [5, 0, 0],
+    ]
 
 
 def test_the_defaults_of_the_api_are_named_however_slow_they_are():
@@ -321,14 +342,72 @@ def test_the_defaults_of_the_api_are_named_however_slow_they_are():
     assert plot_data.DEFAULTS == defaults and len(defaults) == 3
     head = {"question": "queue_latency", "codec": None, "placement": "same", "bytes": 64}
     head |= dict.fromkeys(("op", "producers", "consumers", "clients", "processes"))
-    medians = {f"q{i}": i for i in range(1, 12)} | {"shm_feeder": 90, "slow": 80}
+    medians = {f"q{i:02}": i for i in range(1, 12)} | {"shm_feeder": 90, "slow": 80}
     rows = [
         {**head, "backend": name, "median": median, "low": None, "high": None}
         for name, median in medians.items()
     ]
-    shown = plot_data.best([plots.point(row) for row in rows])
-    assert ("queue", "shm_feeder") in shown and ("queue", "slow") not in shown
-    assert len(shown) == plot_data.MOST
+    shown = plot_data.best([plot_data.point(row) for row in rows], {})
+    assert shown == {("queue", name) for name in ("shm_feeder", *list(medians)[:7])}
+
+
+def a_point(name, median, at=(64, "same", (1, 1))) -> plot_data.Point:
+    """Of a queue's throughput; `at`: bytes, placement, peers."""
+    size, placement, peers = at
+    backend = ("queue", name)
+    return plot_data.Point(
+        backend, "throughput", "bytes", placement, size, peers, median, None, None, None
+    )
+
+
+def test_who_is_first_of_those_that_wait_alike_is_named_in_that_figure():
+    waits = {"spins": "spin", "spins_less": "spin"}
+    good = {f"q{i}": 100 - i for i in range(12)}  # everywhere, but never the first
+    rates = {64: {"at_64": 101}, 4096: {"at_64": 101}, 65536: {"at_64_KiB": 101}}
+    points = [
+        a_point(name, rate, (size, placement, (1, 1)))
+        for size, firsts in rates.items()
+        for placement in ("same", "cross")
+        for name, rate in {"at_64": 1, "at_64_KiB": 2, **good, **firsts}.items()
+    ]
+    points += [a_point("spins", 4), a_point("spins_less", 3), a_point("never", 0)]
+    shown = {name for _, name in plot_data.best(points, waits)}
+    assert {"at_64", "at_64_KiB", "spins"} < shown and not shown & {"spins_less", "never"}
+    assert len(shown) == plot_data.ENOUGH
+    crowds = [a_point(f"q{i}", 50 - i, (64, "free", (4, 4))) for i in range(12)]
+    crowds += [a_point("in_crowds", 51, (64, "free", (4, 4)))]
+    assert ("queue", "in_crowds") in plot_data.best(crowds, waits)
+    assert not shown & {"in_crowds"}
+
+
+@pytest.mark.parametrize("others,named", [(8, plot_data.ENOUGH + 1), (20, plot_data.MOST)])
+def test_all_that_are_first_are_named_but_never_more_than_lines_can_be_told_apart(others, named):
+    often = [a_point("often", 9, (64 << n, "free", (1, 1))) for n in range(2)]
+    once = [a_point(f"once{n:02}", 9, (64 << n, "same", (1, 1))) for n in range(others)]
+    shown = plot_data.best([*once, *often, a_point("never", 1)], {})
+    assert len(shown) == named and ("queue", "often") in shown and ("queue", "never") not in shown
+    assert plot_data.MOST <= min(len(style.COLD), len(style.WARM))
+
+
+def test_figures_name_the_first_of_their_own_points(tmp_path):
+    """A pipe that is first in streams alone, at a size alone, is named there and grey in round trips."""
+    many = [f"p{i:02}" for i in range(12)]
+    values = {}
+    for size, (n, name) in itertools.product((64, 4096, 65536), enumerate([*many, "late"])):
+        tail = f"{name}/bytes:{size}/placement:cross"
+        first = name == "late" and size == 65536
+        values[f"pipe_latency/{tail}"] = around(1e4 + 100 * n)
+        values[f"pipe_throughput/{tail}"] = around(2e6 if first else 1e6 - 1e4 * n)
+    data = plots.read(make_run(tmp_path / "run", values))
+    late = data.looks["pipe", "late"].colour
+    assert late not in {data.looks["pipe", name].colour for name in many[:7]}
+    with matplotlib.rc_context(style.STYLE):
+        colours = [
+            {line.get_color() for line in figure(data).panels[0][0].lines}
+            for figure in (plots.throughput_by_size, plots.bandwidth_by_size, plots.latency_by_size)
+        ]
+    assert [late in drawn for drawn in colours] == [True, True, False]
+    assert all(style.rest_line()["color"] in drawn for drawn in colours)
 
 
 def test_no_two_backends_look_alike():
@@ -341,12 +420,83 @@ def test_no_two_backends_look_alike():
     many = [("pipe", f"p{i:02}") for i in range(60)]
     crowd = style.looks(many)
     assert len({(k.colour, k.marker) for k in crowd.values()}) == len(many)
-    assert {table[backend].colour for backend in own} == {*style.COLD, *style.WARM[:8]}
+    assert {table[backend].colour for backend in own} == {*style.COLD[:8], *style.WARM[:8]}
+
+
+# Machado, Oliveira, Fernandes: A Physiologically-based Model for Simulation of Color Vision Deficiency (IEEE Transactions on
+# Visualization and Computer Graphics 15 (6), 2009), severity 1.0. They apply to linear RGB.
+VISION = {
+    "normal": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+}
+# IEC 61966-2-1: linear sRGB -> XYZ, whose white is D65.
+XYZ = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]],
+)
+
+
+def lab(colour: str, vision: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of '#RRGGBB' as it is seen."""
+    value = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    t = XYZ @ np.clip(vision @ linear, 0, 1) / XYZ.sum(axis=1)
+    x, y, z = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_distances_of_colours_are_those_of_the_standard():
+    white, red = (lab(colour, VISION["normal"]) for colour in ("#FFFFFF", "#FF0000"))
+    assert white == pytest.approx([100, 0, 0], abs=0.02)
+    assert red == pytest.approx([53.24, 80.09, 67.20], abs=0.1)
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_colours_can_be_told_apart_by_the_colour_blind(vision):
+    """CIE76: 2.3 is the least difference that is seen at all, side by side."""
+    own = [(family, name) for family, names in style.USUAL.items() for name in names]
+    looks = style.looks(own)
+    assert {look.colour for look in looks.values()} == {*style.COLD, *style.WARM}
+    families = {look.colour: family for (family, _), look in looks.items()}
+    greys = (style.GREY, style.rest_line()["color"])
+    seen = {colour: lab(colour, VISION[vision]) for colour in (*families, *greys)}
+    for (a, x), (b, y) in itertools.combinations(seen.items(), 2):
+        alike = families.get(a) == families.get(b)  # in one panel
+        assert np.linalg.norm(x - y) >= (15 if alike else 12), (vision, a, b)
+
+
+SHAPES = (
+    *({"o", "p", "h"}, {"^", "v", "<", ">"}, {"s"}, {"d", "D", (4, 1, 0)}),
+    *({"P", "X"}, {"*", (6, 1, 0)}, {style.HOURGLASS}),
+)
+
+
+def test_the_defaults_of_the_api_have_marks_of_a_shape_of_their_own():
+    for family, names in style.USUAL.items():
+        looks = style.looks([(family, name) for name in names])
+        shapes = {
+            backend: next(i for i, shape in enumerate(SHAPES) if look.marker in shape)
+            for backend, look in looks.items()
+        }
+        for default in plot_data.DEFAULTS & set(looks):
+            assert list(shapes.values()).count(shapes[default]) == 1, default
 
 
 def test_those_that_come_first_have_colours_of_their_own():
-    many = [("queue", f"q{i:02}") for i in range(12)]
-    first = [*many[:3], *many[9:]]  # of three colours without
+    many = [("queue", f"q{i:02}") for i in range(14)]
+    first = [*many[:3], *many[11:]]  # of three colours without
     table = style.looks(many, first)
     assert len({table[backend].colour for backend in first}) == len(first)
     alone = style.looks(many)

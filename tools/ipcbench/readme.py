@@ -22,6 +22,7 @@ from .claim_data import load_facts
 from .readme_fastest import PAIR, SIZES, crowd_of, crowds, fastest, many_core
 from .readme_huge import huge
 from .readme_idle import waiting
+from .readme_manager import managers, servers
 from .readme_process import ABOUT, processes, ways
 from .readme_runs import (
     OURS,
@@ -128,10 +129,10 @@ def _headline_table(rows: Sequence[Mapping[str, Any]], wait_class: Mapping[str, 
 
 
 def targets(run: RunDir) -> str:
-    """The project's own claims, as the newest runs under results/targets/, shared/, idle/ and process/ decide
+    """The project's own claims, as the newest runs under results/targets/, shared/, idle/, process/ and manager/ decide
     them. Raises ReadmeError."""
     said, rows, captions = [], [], []
-    for folder in ("targets", "shared", "idle", "process"):
+    for folder in ("targets", "shared", "idle", "process", "manager"):
         run_there = newest(run.path.parent.parent / folder)
         ours = [judged for judged in claims.judge(run_there) if judged.claim.source == OURS]
         said += [
@@ -139,9 +140,8 @@ def targets(run: RunDir) -> str:
             for judged in ours
         ]
         for judged in ours:
-            pairs = [(cell.keys["pair"], cell.keys["metric"]) for cell in judged.cells]
-            told = len(pairs) == len(set(pairs))  # else the placement tells the rows apart
-            rows += [_target(judged, cell, not told) for cell in judged.cells]
+            apart = _telling(judged.cells)
+            rows += [_target(judged, cell, apart) for cell in judged.cells]
         ids = ", ".join(dict.fromkeys(judged.claim.id for judged in ours))
         captions.append(f"- {ids}: {caption(run_there, 'verdicts.md')}")
     head = ["", "the first against the second", "wanted", "is", "verdict"]
@@ -150,9 +150,21 @@ def targets(run: RunDir) -> str:
     return "\n".join(said) + f"\n\n{table(head, rows)}\n\n{ending}\n"
 
 
-def _target(judged: Verdict, cell: Cell, place: bool) -> list[str]:
+def _telling(cells: Sequence[Cell]) -> list[str]:
+    """The keys that tell the cells apart where their pairs and metrics do not."""
+    pairs = [(cell.keys["pair"], cell.keys["metric"]) for cell in cells]
+    if len(pairs) == len(set(pairs)):
+        return []
+    names = dict.fromkeys(key for cell in cells for key in cell.keys)
+    of = {name: {cell.keys.get(name) for cell in cells} for name in names}
+    return [name for name in names if len(of[name]) > 1 and name not in ("pair", "metric")]
+
+
+def _target(judged: Verdict, cell: Cell, apart: Sequence[str]) -> list[str]:
     ratio = cell.ratio
-    where = f", {cell.keys['placement']}" if place else ""
+    known = ((name, cell.keys[name]) for name in apart if cell.keys.get(name) is not None)
+    said = (bytes_text(key) if name == "bytes" else str(key) for name, key in known)
+    where = "".join(f", {text}" for text in said)
     low, high = (digits(end) if end is not None else "" for end in (ratio.low, ratio.high))
     return [
         judged.claim.id,
@@ -269,7 +281,6 @@ def figures(run: RunDir) -> str:
         "round_trips_of_each_queue": "and queue",
         "throughput_of_each_pipe": "throughput of each pipe",
         "throughput_of_each_queue": "and queue",
-        "percentiles_64B": "the tails",
         "bandwidth_by_size": "bytes per second",
     }
     more = [
@@ -277,6 +288,9 @@ def figures(run: RunDir) -> str:
         for name, text in linked.items()
         if (run.path / "plots" / f"{name}.png").exists()
     ]
+    for path in run_folders(run.path.parent.parent / "tails")[:1]:
+        if (path / "plots" / "percentiles_64B.png").exists():  # of a run with its histograms
+            more.append(f"[the tails](results/tails/{path.name}/plots/percentiles_64B.png)")
     if more:
         out.append(f"More: {', '.join(more)}.\n")
     return "\n".join(out)
@@ -285,6 +299,7 @@ def figures(run: RunDir) -> str:
 BACKENDS = "backends"
 SHARED = "shared"  # memories and locks
 WAYS = "ways"  # to have something done
+SERVERS = "servers"  # of managers, and how they are reached
 PARTS: dict[str, Callable[[RunDir], str]] = {
     "answer": answer,
     "fastest": fastest,
@@ -297,6 +312,8 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "huge": huge,
     "waiting": waiting,
     "processes": processes,
+    "managers": managers,
+    SERVERS: lambda _: "",
     WAYS: lambda _: "",
     "facts": lambda _: facts(),
     BACKENDS: lambda _: "",  # of no run: see update
@@ -349,9 +366,8 @@ def update(root: Path, check: bool, listed: Sequence[Mapping[str, Any]]) -> list
     wanted = names(old)
     run = reference_run(root)
     bodies = {name: PARTS[name](run) for name in dict.fromkeys(wanted)}
-    new = rewrite(
-        old, bodies | {BACKENDS: backends(listed), SHARED: shared(listed), WAYS: ways(listed)}
-    )
+    of_programs = {BACKENDS: backends, SHARED: shared, WAYS: ways, SERVERS: servers}
+    new = rewrite(old, bodies | {name: made(listed) for name, made in of_programs.items()})
     if new != old and not check:
         write_text(path, new)
     return list(difference(old, new))

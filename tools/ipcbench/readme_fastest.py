@@ -156,28 +156,14 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 def crowds(run: RunDir) -> str:
     """Streams through queues by how many put and get: where the scheduler places them the fastest C++ backend of each
-    wait class at each size, and all backends at the smallest size on every placement. Sizes that the run lacks are of
-    the newest run under results/crowds/. Raises ReadmeError."""
+    wait class at each size, and all backends at the smallest size on every placement. Sizes that the run lacks have a
+    table of their own, of the newest run under results/crowds/: no row is of two runs. Raises ReadmeError.
+    """
     more = newest(run.path.parent.parent / "crowds")
     rows = _streams_through_queues(run)
-    there = {row["bytes"] for row in rows if row["crowd"] != PAIR}
-    others = [row for row in _streams_through_queues(more) if row["bytes"] not in there]
-    crowds_there = [crowd for crowd in CROWDS if any(row["crowd"] == crowd for row in rows)]
-    columns = [f"{producers}x{consumers}" for producers, consumers in crowds_there]
-    free = [row for row in (*rows, *others) if _is_ours(row) and row["placement"] == "free"]
-    best = []
-    for size in sorted({row["bytes"] for row in free if row["crowd"] != PAIR}):
-        for waits in WAIT_CLASSES:
-            here = [row for row in free if (row["bytes"], row["waits"]) == (size, waits)]
-            cells = [
-                _fastest_cell([r for r in here if r["crowd"] == crowd], "queue", "throughput")
-                for crowd in crowds_there
-            ]
-            if any(cells):
-                best.append([bytes_text(size), waits, *cells])
-    sizes = " and ".join(bytes_text(size) for size in sorted({row["bytes"] for row in others}))
-    note = CROWDS_NOTE + (f" {sizes} of more than one pair: {caption(more)}" if sizes else "")
-    out = [table(["message", "waits", *columns], best), "", note, ""]
+    sizes = {row["bytes"] for row in rows if row["crowd"] != PAIR}
+    others = [row for row in _streams_through_queues(more) if row["bytes"] not in sizes]
+    out = [_fastest_of_crowds([row for row in rows if row["bytes"] in sizes]), "", CROWDS_NOTE, ""]
     picture = f"throughput_by_peers_{bytes_text(SIZES[0]).replace(' ', '')}"
     out.append(figure(run, picture, "Messages per second by producers and consumers"))
     out += [f"<details><summary>All queues, {bytes_text(SIZES[0])}</summary>", ""]
@@ -193,9 +179,59 @@ def crowds(run: RunDir) -> str:
             and row["backend"] != "null"
         ]
         if here:
-            out += [f"**{place}: {where}**", "", _crowd_table(here, crowds_there, columns), ""]
+            out += [f"**{place}: {where}**", "", _crowd_table(here, _crowds_of(rows)), ""]
             out += [not_measured(missing), ""] if missing else []
-    return "\n".join(out) + "\n</details>\n"
+    out += ["</details>", ""]
+    if others:
+        out += [_apart(run, more, others), "", _fastest_of_crowds(others), ""]
+        out += [f"Of {caption(more)}", ""]
+    return "\n".join(out)
+
+
+def _crowds_of(rows: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    found = {row["crowd"] for row in rows}
+    return [crowd for crowd in CROWDS if crowd in found]
+
+
+def _crowd_names(crowds_there: Iterable[tuple[int, int]]) -> list[str]:
+    return [f"{producers}x{consumers}" for producers, consumers in crowds_there]
+
+
+def _fastest_of_crowds(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of one run's rows: the fastest C++ backend of each size and wait class, a column a crowd."""
+    crowds_there = _crowds_of(rows)
+    free = [row for row in rows if _is_ours(row) and row["placement"] == "free"]
+    body = []
+    for size in sorted({row["bytes"] for row in free}):
+        for waits in WAIT_CLASSES:
+            here = [row for row in free if (row["bytes"], row["waits"]) == (size, waits)]
+            cells = [
+                _fastest_cell([r for r in here if r["crowd"] == crowd], "queue", "throughput")
+                for crowd in crowds_there
+            ]
+            if any(cells):
+                body.append([bytes_text(size), waits, *cells])
+    return table(["message", "waits", *_crowd_names(crowds_there)], body)
+
+
+def _apart(run: RunDir, more: RunDir, rows: Iterable[Mapping[str, Any]]) -> str:
+    """The line before the table of the other run's rows: why it is one of its own."""
+    sizes = " and ".join(bytes_text(size) for size in sorted({row["bytes"] for row in rows}))
+    there, here = _conditions(more), _conditions(run)
+    apart = "on another day under other conditions" if there[1:] != here[1:] else "in another run"
+    return (
+        f"{sizes} were measured {apart} ({', '.join(there)}; above: {', '.join(here)}), so this table is not to be "
+        "compared with the one above:"
+    )
+
+
+def _conditions(run: RunDir) -> list[str]:
+    """The day, and what environment.json names of kernel, clock source and idle governor."""
+    environment = run.environment()
+    system = environment.get("system") or {}
+    named = {"kernel": "Linux", "clocksource": "clock source", "cpu_idle_governor": "idle governor"}
+    facts = [f"{words} {system[key]}" for key, words in named.items() if system.get(key)]
+    return [str(environment.get("start", ""))[:10], *facts]
 
 
 def _streams_through_queues(run: RunDir) -> list[dict[str, Any]]:
@@ -208,11 +244,8 @@ CROWDS_NOTE = (
 )
 
 
-def _crowd_table(
-    rows: Sequence[Mapping[str, Any]],
-    crowds_there: Sequence[tuple[int, int]],
-    columns: Sequence[str],
-) -> str:
+def _crowd_table(rows: Sequence[Mapping[str, Any]], crowds_there: Sequence[tuple[int, int]]) -> str:
+    columns = _crowd_names(crowds_there)
     lines: dict[tuple[str, str, str], dict[tuple[int, int], Mapping[str, Any]]] = {}
     for row in rows:
         moves = "objects" if row["codec"] else "bytes"

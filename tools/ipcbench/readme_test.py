@@ -132,13 +132,10 @@ def test_crowds_are_ranked_by_how_many_put_and_get(root):
     folder.append_run(
         {"schema": SCHEMA, "run": "run", **columns, "status": "skipped", "reason": "too many spin"}
     )
-    small = "queue_throughput/pipe_locked/bytes:16/producers:4/consumers:4/placement:free"
-    make_run(root / "results" / "crowds" / NEW, {small: around(2e6)})
+    make_run(root / "results" / "crowds" / NEW, {"floor/memcpy/bytes:64": around(9.0)})
     text = readme.crowds(folder)
-    head, _, least, block, spin, *_ = text.splitlines()
-    assert head == "| message | waits | 1x1 | 4x4 |"
-    assert least.startswith("| 16 B | block |  | `pipe_locked` 2.00 M/s [")
-    assert " 16 B of more than one pair: run [" in text.split("<details>")[0]
+    head, _, block, spin, *_ = text.splitlines()
+    assert head == "| message | waits | 1x1 | 4x4 |" and text.count(head) == 1
     assert block.startswith("| 64 B | block | `pipe_locked` 1.00 M/s [") and " 125 k/s [" in block
     assert spin.startswith("| 64 B | spin | `spinning` 9.00 M/s [")
     same, free = text.split("**same: ")[1].split("**free: ")
@@ -146,6 +143,40 @@ def test_crowds_are_ranked_by_how_many_put_and_get(root):
     assert "| `cpython_queue` | block | objects |  | 90.0 k/s [" in same and "cpython" not in free
     assert "Not measured: too many spin (`os_spin`)." in same and "Not measured" not in free
     assert "null" not in text and text.endswith("\n</details>\n")
+
+
+def test_no_row_of_the_crowds_is_of_two_runs(root):
+    name = "queue_throughput/pipe_locked/bytes:{}/producers:{}/consumers:{}/placement:free".format
+    run, other = root / "results" / "reference" / NEW, root / "results" / "crowds" / NEW
+    run = make_run(
+        run, {name(64, 1, 1): around(1e6), name(64, 4, 4): around(2e6), name(16, 1, 1): around(3e6)}
+    )
+    other = make_run(
+        other,
+        {
+            name(64, 4, 4): around(5e6),
+            name(16, 4, 4): around(6e6),
+            name(1 << 20, 2, 1): around(7e3),
+        },
+    )
+    assert "16 B and 1 MiB were measured in another run (2026-01-02, Linux 6.1.0;" in readme.crowds(
+        run
+    )
+    system = {"kernel": "6.2.0", "clocksource": "tsc", "cpu_idle_governor": "menu"}
+    other.write_environment({**ENVIRONMENT, "start": "2026-01-03T00:00:00Z", "system": system})
+    first, second = readme.crowds(run).split("</details>\n")
+    lines = [line for line in first.splitlines() if line.startswith("| 64 B | ")]
+    assert len(lines) == 1 and " 1.00 M/s [" in lines[0] and " 2.00 M/s [" in lines[0]
+    assert "16 B" not in first and "5.00 M/s" not in first
+    _, why, _, head, _, small, large, _, caption = second.splitlines()
+    assert why == (
+        "16 B and 1 MiB were measured on another day under other conditions (2026-01-03, Linux 6.2.0, clock source tsc, "
+        "idle governor menu; above: 2026-01-02, Linux 6.1.0), so this table is not to be compared with the one above:"
+    )
+    assert head == "| message | waits | 2x1 | 4x4 |"
+    assert re.fullmatch(r"\| 16 B \| block \|  \| `pipe_locked` 6\.00 M/s \[.*\] \|", small)
+    assert re.fullmatch(r"\| 1 MiB \| block \| `pipe_locked` 7\.00 k/s \[.*\] \|  \|", large)
+    assert caption.startswith(f"Of run [{NEW}](results/crowds/{NEW}/), ")
 
 
 def test_what_has_no_number_in_the_headline_has_a_reason(root):
@@ -211,7 +242,8 @@ def test_the_targets_are_shown_with_what_was_wanted_and_is(root):
         made.append_run(row | keys | {"p50_ns": value, "block": block})
     make_run(root / "results" / "shared" / NEW, values(round_trip=5e3))
     make_run(root / "results" / "idle" / NEW, values(round_trip=5e3))
-    make_run(root / "results" / "process" / NEW, values(round_trip=5e3))
+    for folder in ("process", "manager"):
+        make_run(root / "results" / folder / NEW, values(round_trip=5e3))
     lines = readme.targets(run).splitlines()
     assert lines[0].startswith("- T1: shm_ring_spin answers 64 B")
     (line,) = [line for line in lines if line.startswith("| T1 |")]
@@ -317,6 +349,27 @@ def test_a_pool_that_is_made_for_so_many_tasks_is_compared_with_as_many_processe
     assert rows == [("1", "0.500", "slower"), ("2", "1.00", "as fast"), ("16", "2.00", "faster")]
 
 
+def test_calls_of_managers_are_shown_by_operation_and_by_clients(root):
+    run = readme.reference_run(root)
+    ours, theirs = "unix_socket", "cpython_manager"
+    values = {}
+    for name, rate in ((ours, 1e5), (theirs, 1e4)):
+        for keys in ("op:dict_set/clients:1", "bytes:4096/op:dict_set/clients:1"):
+            values[f"manager_call/{name}/{keys}/placement:same"] = around(rate)
+        values[f"manager_call/{name}/op:dict_set/clients:4/placement:free"] = around(2 * rate)
+        values[f"manager_connect/{name}/clients:1/placement:cross"] = around(rate / 5)
+    values[f"manager_pipelined/{ours}/op:dict_set/clients:1/placement:same"] = around(5e5)
+    made = make_run(root / "results" / "manager" / NEW, values)
+    text = readme.managers(run)
+    assert "|  | `cpython_manager` | `unix_socket` |" in text
+    assert re.search(r"\| `dict_set` \| 100 us \[.*\] \| 10\.0 us \[", text)
+    assert re.search(r"\| `dict_set`, 4\.00 KiB \| 100 us|\| `dict_set`, 4 KiB \| 100 us", text)
+    assert re.search(r"\| `dict_set`, 16 in a message \|  \| 2\.00 us \[", text)
+    assert re.search(r"\| connect, one call, leave \| 500 us \[", text)
+    assert re.search(r"\| `dict_set`, 4 clients \| 20\.0 k/s \[", text)
+    assert f"[{made.path.name}](results/manager/{NEW}/)" in text
+
+
 def test_update_twice_changes_nothing(root):
     update(root, check=False, listed=BACKENDS)
     assert update(root, check=False, listed=BACKENDS) == []
@@ -387,6 +440,8 @@ def test_every_part_has_a_name_that_the_readme_may_use():
             "huge",
             "waiting",
             "processes",
+            "managers",
+            "servers",
             "ways",
             "facts",
             "backends",
