@@ -12,7 +12,6 @@
 #include "impl/manager/rendezvous.h"
 #include "impl/manager/server.h"
 #include "impl/manager/values.h"
-#include "impl/os/affinity.h"
 #include "impl/os/error.h"
 
 namespace ipc::bench {
@@ -86,16 +85,12 @@ Object value_of(std::uint64_t number, std::size_t bytes) {
 
 Series manager_series(const char* question, const ManagerEntry& entry, const Keys& keys,
                       std::function<Job(const ManagerServer&)> open) {
-  std::optional<std::string> skip = entry.traits.available();
-  if (keys.placement == Placement::cross && allowed_cpus().size() < 2) {
-    skip = "there is only one CPU to run on";
-  }
   return {.question = question,
           .backend = entry.name,
           .keys = keys,
           .metric = Metric::throughput,
           .wait_class = std::string(to_string(entry.traits.wait_class)),
-          .skip = skip,
+          .skip = reason_to_skip(entry.traits, keys, keys.clients + 1),
           .start = [&entry, keys, open = std::move(open)](const RunOptions& options) {
             return start(entry, keys, options, open);
           }};

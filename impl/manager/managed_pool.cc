@@ -179,7 +179,7 @@ class PoolReferent final : public Exposing<PoolReferent> {
     pool_.apply_async(
         &run_task, Task(task(given[0]), a_list(given.take(1))),
         {.callback = [result](const Object& value) { result->give(value); },
-         .error_callback = [result](std::exception_ptr error) { result->fail(error); }});
+         .error_callback = [result](const std::exception_ptr& error) { result->fail(error); }});
     return result;
   }
   Object apply(Arguments& given, Caller& caller) { return begin(given)->value(caller); }
@@ -209,7 +209,7 @@ class PoolReferent final : public Exposing<PoolReferent> {
         &run_task, tasks_of(given, is_star), chunksize,
         {.callback =
              [result](const std::vector<Object>& values) { result->give(Object::list(values)); },
-         .error_callback = [result](std::exception_ptr error) { result->fail(error); }});
+         .error_callback = [result](const std::exception_ptr& error) { result->fail(error); }});
     return result;
   }
   Object map(Arguments& given, Caller& caller) { return begin_all(given, false)->value(caller); }
@@ -229,7 +229,7 @@ class PoolReferent final : public Exposing<PoolReferent> {
           &run_task, all[i],
           {.callback = [results, i](const Object& value) { results->set(i, value, {}); },
            .error_callback = [results,
-                              i](std::exception_ptr error) { results->set(i, {}, error); }});
+                              i](const std::exception_ptr& error) { results->set(i, {}, error); }});
     }
     return caller.adopt("PoolIterator", std::move(results));
   }
