@@ -162,6 +162,7 @@ def test_subtracting_from_an_element_is_two_calls(manager):
     shared = manager.list([10])
     before = shared[0]
     end(run(lambda: shared.__setitem__(0, shared[0] - 1)))
+    assert shared[0] == 9
     shared[0] = before - 1  # as num[0] -= 1 does after the other has been there
     assert shared[0] == 9
 

@@ -23,7 +23,7 @@ namespace {
 
 using detail::Bytes;
 
-// One of each type.
+// One of each type but pools, whose calls a server's processes would do.
 std::vector<std::shared_ptr<Referent>> objects() {
   const auto make = [](const auto& factory, Object::List given) {
     Arguments arguments(std::move(given));

@@ -11,8 +11,9 @@
 //
 // The server does one after the other in the order in which they were added, also where one before
 // has failed; what others call may come between. One that waits holds up those behind it, until
-// the batch's deadline. Operations are named as in proxies.cc and proxies.h: "set", "get",
-// "append", "put", ... For one thread.
+// the batch's deadline. What it took and its client does not get goes back, as of single calls, but
+// not to an object of which the batch calls release or task_done as well. Operations are named as
+// in proxies.cc and proxies.h: "set", "get", "append", "put", ... For one thread.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +50,8 @@ class Batch {
   std::size_t size() const { return calls_.size(); }
 
   // It is empty then, whatever becomes of it. Throws ServerGone, RemoteError when the results are
-  // too many for a message, ValueError when the calls are, or an argument cannot be encoded.
+  // too long for a message (calls behind are not done then), ValueError when the calls are, or an
+  // argument cannot be encoded.
   BatchResults run(Deadline deadline = Deadline::never());
 
  private:

@@ -68,6 +68,7 @@ TEST_P(ManagerFactsOfProcesses, SubtractingFromAnElementIsTwoCalls) {
   const auto subtract = [&] { l[0] = l[0].get().as_integer() - 1; };
   const std::int64_t before = l[0].get().as_integer();
   run_in_children(1, subtract);
+  EXPECT_EQ(l[0], Object(9));
   l[0] = before - 1;  // as `subtract` does when the other comes between its calls
   EXPECT_EQ(l[0], Object(9));
 }

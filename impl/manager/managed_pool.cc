@@ -5,11 +5,13 @@
 #include <deque>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "impl/os/quiet_thread.h"
 #include "impl/process/pool.h"
 
 namespace ipc::detail {
@@ -83,12 +85,19 @@ class ResultReferent final : public Exposing<ResultReferent> {
 // The results of several tasks, one after the other: in their order, or as they come.
 class ResultsReferent final : public Exposing<ResultsReferent> {
  public:
-  ResultsReferent(std::size_t count, bool is_ordered)
-      : results_(count), left_(count), is_ordered_(is_ordered) {}
+  ResultsReferent(std::size_t count, bool is_ordered) : results_(count), is_ordered_(is_ordered) {}
 
   static const Methods<ResultsReferent>& methods() {
     static const Methods<ResultsReferent> all{{"next", 0, 0, &ResultsReferent::next}};
     return all;
+  }
+  // Is the next again.
+  void undelivered(std::string_view, Arguments& given, Object&& result) override {
+    if (!given.taken_from) return;
+    const std::lock_guard hold(mutex_);
+    results_[*given.taken_from].value = std::move(result.as_list()[0]);
+    again_.push_front(*given.taken_from);
+    waiters_.wake_one();
   }
 
   void set(std::size_t number, Object value, std::exception_ptr error) {
@@ -109,39 +118,59 @@ class ResultsReferent final : public Exposing<ResultsReferent> {
   };
 
   bool is_next_there() const {
-    return left_ == 0 ||
-           (is_ordered_ ? results_[results_.size() - left_].is_there : !came_.empty());
+    if (!again_.empty() || taken_ == results_.size()) return true;
+    return is_ordered_ ? results_[taken_].is_there : !came_.empty();
   }
 
   // A list of it; none after the last.
-  Object next(Arguments&, Caller& caller) {
+  Object next(Arguments& given, Caller& caller) {
     std::unique_lock hold(mutex_);
     if (!waiters_.wait(caller, hold, [this] { return is_next_there(); })) {
       throw TimeoutError("the next result is not there yet");
     }
-    if (left_ == 0) return {};
-    std::size_t number = results_.size() - left_;
-    if (!is_ordered_) {
-      number = came_.front();
-      came_.pop_front();
+    std::size_t number = taken_;
+    if (!again_.empty()) {
+      number = again_.front();
+      again_.pop_front();
+    } else if (taken_ == results_.size()) {
+      return {};
+    } else {
+      ++taken_;
+      if (!is_ordered_) {
+        number = came_.front();
+        came_.pop_front();
+      }
     }
-    --left_;
     if (results_[number].error) std::rethrow_exception(results_[number].error);
+    given.taken_from = number;
     return Object::list(Object::pack(std::exchange(results_[number].value, {})));
   }
 
   std::mutex mutex_;
   Waiters waiters_;
   std::vector<Result> results_;
-  std::deque<std::size_t> came_;  // where they are not ordered
-  std::size_t left_;              // not taken yet
+  std::size_t taken_ = 0;
+  std::deque<std::size_t> came_;   // where they are not ordered
+  std::deque<std::size_t> again_;  // taken, and not delivered
   const bool is_ordered_;
 };
 
-class PoolReferent final : public Exposing<PoolReferent> {
+class PoolReferent final : public Exposing<PoolReferent>,
+                           public std::enable_shared_from_this<PoolReferent> {
  public:
   PoolReferent(std::optional<int> processes, const Tasks& tasks)
-      : tasks_(tasks), pool_(processes) {}
+      : tasks_(tasks), pool_(std::make_unique<Pool>(processes)) {}
+  // Elsewhere: this may be the pool's own thread, and the end takes a while.
+  ~PoolReferent() override {
+    try {
+      quiet_thread([pool = std::shared_ptr<Pool>(std::move(pool_))]() mutable {
+        pool.reset();
+      }).detach();
+    } catch (const std::exception&) {  // no thread, or no memory for one: it has ended here
+    }
+  }
+  PoolReferent(const PoolReferent&) = delete;
+  PoolReferent& operator=(const PoolReferent&) = delete;
 
   static const Methods<PoolReferent>& methods() {
     using P = PoolReferent;
@@ -176,7 +205,7 @@ class PoolReferent final : public Exposing<PoolReferent> {
 
   Result begin(Arguments& given) {
     auto result = std::make_shared<ResultReferent>();
-    pool_.apply_async(
+    pool_->apply_async(
         &run_task, Task(task(given[0]), a_list(given.take(1))),
         {.callback = [result](const Object& value) { result->give(value); },
          .error_callback = [result](const std::exception_ptr& error) { result->fail(error); }});
@@ -205,7 +234,7 @@ class PoolReferent final : public Exposing<PoolReferent> {
           std::clamp<std::int64_t>(size.as_integer(), 0, std::numeric_limits<int>::max()));
     }
     auto result = std::make_shared<ResultReferent>();
-    pool_.starmap_async(
+    pool_->starmap_async(
         &run_task, tasks_of(given, is_star), chunksize,
         {.callback =
              [result](const std::vector<Object>& values) { result->give(Object::list(values)); },
@@ -225,7 +254,7 @@ class PoolReferent final : public Exposing<PoolReferent> {
     const std::vector<Task> all = tasks_of(given, false);
     auto results = std::make_shared<ResultsReferent>(all.size(), is_ordered);
     for (std::size_t i = 0; i < all.size(); ++i) {
-      pool_.apply_async(
+      pool_->apply_async(
           &run_task, all[i],
           {.callback = [results, i](const Object& value) { results->set(i, value, {}); },
            .error_callback = [results,
@@ -237,20 +266,29 @@ class PoolReferent final : public Exposing<PoolReferent> {
   Object imap_unordered(Arguments& given, Caller& caller) { return stream(given, caller, false); }
 
   Object close(Arguments&, Caller&) {
-    pool_.close();
+    pool_->close();
     return {};
   }
   Object terminate(Arguments&, Caller&) {
-    pool_.terminate();
+    pool_->terminate();
     return {};
   }
-  Object join(Arguments&, Caller&) {
-    pool_.join();
-    return {};
+  // In a thread of its own, for it does not see that its caller has gone.
+  Object join(Arguments&, Caller& caller) {
+    const auto joined = std::make_shared<ResultReferent>();
+    quiet_thread([self = shared_from_this(), joined] {
+      try {
+        self->pool_->join();
+        joined->give({});
+      } catch (const std::exception&) {
+        joined->fail(std::current_exception());
+      }
+    }).detach();
+    return joined->value(caller);
   }
 
   const Tasks& tasks_;
-  Pool pool_;
+  std::unique_ptr<Pool> pool_;
 };
 
 }  // namespace

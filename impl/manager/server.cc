@@ -3,10 +3,12 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -51,6 +53,23 @@ void for_each_handle(const Object& value, const auto& use) {
       }
     }
   });
+}
+
+// About what it takes in a message.
+std::size_t size_of(const Object& value) {
+  std::size_t size = 1;
+  value.visit([&]<class T>(const T& content) {
+    if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, Object::Bytes>) {
+      size += content.size();
+    } else if constexpr (std::is_same_v<T, Object::List>) {
+      for (const Object& item : content) size += size_of(item);
+    } else if constexpr (std::is_same_v<T, Object::Tuple>) {
+      for (const Object& item : content.items) size += size_of(item);
+    } else if constexpr (std::is_same_v<T, Object::Dict>) {
+      for (const auto& [key, item] : content) size += size_of(key) + size_of(item);
+    }
+  });
+  return size;
 }
 
 }  // namespace
@@ -210,8 +229,13 @@ class Server::Together final : public Referent {
     for (std::size_t i = 0; i < arguments.size(); ++i) calls_.emplace_back(arguments.take(i));
     Object::List results;
     try {
-      for (Call& each : calls_) results.push_back(result_of(each, caller));
-    } catch (...) {  // the client has gone
+      std::size_t size = 0;
+      for (Call& each : calls_) {
+        results.push_back(result_of(each, caller));
+        size += size_of(results.back());
+        if (size > kLongestMessage) throw RemoteError("the results cannot be sent: too long");
+      }
+    } catch (...) {  // or the client has gone
       undo(results);
       throw;
     }
@@ -242,17 +266,30 @@ class Server::Together final : public Referent {
       call.entry = held(session_, call.object);
       return Object::list(
           Object::pack(call.entry->referent->call(call.operation, call.arguments, caller)));
+    } catch (const CallerGone&) {
+      throw;
     } catch (const std::exception& error) {
       call.entry.reset();
       const NamedError what = named(error);
       return Object::list({what.name, as_utf8(what.text)});
+    } catch (...) {
+      call.entry.reset();
+      return Object::list({"RemoteError", "what was thrown is no std::exception"});
     }
   }
 
+  // What a batch has given back itself, or called done, is not given back once more.
   void undo(Object::List& results) {
+    std::set<const Entry*> settled;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const Call& call = calls_[i];
+      if (call.operation == "release" || call.operation == "task_done") {
+        settled.insert(call.entry.get());
+      }
+    }
     for (std::size_t i = results.size(); i-- > 0;) {
       Call& call = calls_[i];
-      if (!call.entry) continue;
+      if (!call.entry || settled.contains(call.entry.get())) continue;
       call.entry->referent->undelivered(call.operation, call.arguments,
                                         std::move(results[i].as_list()[0]));
     }
@@ -385,6 +422,8 @@ void serve_connections(Server& server, int creator, int listener,
         } catch (const std::exception& error) {  // of this connection alone
           std::fprintf(stderr, "a connection of a manager: %s\n", error.what());
         }
+        // Also for copies that workers of a pool have: the client sees the end.
+        shutdown(link->hang_up_fd(), SHUT_RDWR);
       }).detach();
     } catch (const std::system_error& error) {  // no more threads: this client gets an end
       std::fprintf(stderr, "a connection of a manager: %s\n", error.what());

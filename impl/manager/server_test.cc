@@ -27,10 +27,13 @@ constexpr const char* kKey = "key";
 class ManagerServer : public testing::Test {
  protected:
   ManagerServer()
-      : server_(
-            {"unix_socket", "/nowhere"}, kKey,
-            {{"Queue", make_queue}, {"Lock", make_lock}, {"list", make_list}, {"dict", make_dict}},
-            -1) {}
+      : server_({"unix_socket", "/nowhere"}, kKey,
+                {{"Queue", make_queue},
+                 {"Lock", make_lock},
+                 {"Semaphore", make_semaphore},
+                 {"list", make_list},
+                 {"dict", make_dict}},
+                -1) {}
 
   // A connection of its own session, or of another's.
   class Client {
@@ -138,6 +141,27 @@ TEST_F(ManagerServer, WhatAClientDidNotGetOfABatchIsWhereItWas) {
   dying.leave();
   EXPECT_EQ(keeper.call(items, "str"), Object("[1, 2, 3]"));
   EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object("first"));
+}
+
+TEST_F(ManagerServer, ABatchGivesNothingBackTwice) {
+  Client keeper(server_, {});
+  const std::uint64_t semaphore = keeper.create("Semaphore");
+  const std::uint64_t queue = keeper.create("Queue");
+  keeper.call(queue, "put", {"done"});
+  Client dying(server_, {});
+  for (const std::uint64_t each : {semaphore, queue}) dying.call(kServer, "refer", {each});
+  dying.receive_no_more();
+  const auto call = [](std::uint64_t object, Object operation) {
+    return Object::list({object, std::move(operation), Object::list()});
+  };
+  dying.ask(kServer, kTogether,
+            {call(semaphore, "acquire"), call(semaphore, "release"), call(queue, "get"),
+             call(queue, "task_done")});
+  dying.leave();
+  EXPECT_EQ(keeper.call(semaphore, "acquire", {}, Deadline::now()), Object(true));
+  EXPECT_EQ(keeper.call(semaphore, "acquire", {}, Deadline::now()), Object(false));
+  EXPECT_EQ(keeper.call(queue, "qsize"), Object(0));
+  EXPECT_TRUE(keeper.call(queue, "join", {}, Deadline::now()).is_none());
 }
 
 TEST_F(ManagerServer, ABatchWhoseClientGoesWhileItWaitsTakesNothing) {

@@ -124,7 +124,7 @@ TEST_F(KilledProcesses, WhileTheyWaitCostAConditionNoNotification) {
 // Unless it is killed between two rounds, or released and not yet gone: then it has only not come,
 // and chance decides how often (barrier_test kills one that is known to wait). After a reset the
 // barrier is as new.
-TEST_F(KilledProcesses, WhileTheyComeToABarrierBreakItForTheOthers) {
+TEST_F(KilledProcesses, WhileTheyComeToABarrierLeaveOneThatCanBeReset) {
   constexpr int kParties = 3;
   for (int round = 0; round < kRounds; ++round) {
     Barrier barrier(kParties);
