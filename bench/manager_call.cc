@@ -119,14 +119,11 @@ std::vector<Keys> cells_of(const Operation& operation) {
   return all;
 }
 
-// The manager is there as long as its objects are used.
 Series cell(const ManagerEntry& entry, const Operation& operation, const Keys& keys) {
-  return manager_series(
-      "manager_call", entry, keys,
-      [open = operation.open, bytes = keys.bytes](const ManagerServer& server) -> Job {
-        const auto manager = server.connect();
-        return [manager, job = open(*manager, bytes)](const LoopPlan& batch) { return job(batch); };
-      });
+  return manager_series("manager_call", entry, keys,
+                        on_a_manager([open = operation.open, bytes = keys.bytes](const Manager& m) {
+                          return open(m, bytes);
+                        }));
 }
 
 const RegisterQuestion registered([] {

@@ -72,13 +72,10 @@ const RegisterQuestion registered([] {
   for (const auto& [name, entry] : ManagerRegistry::entries()) {
     for (const Operation& operation : kOperations) {
       for (const Placement placement : kPlacements) {
-        series.push_back(manager_series(
-            "manager_pipelined", entry,
-            {.op = operation.name, .clients = 1, .placement = placement},
-            [open = operation.open](const ManagerServer& server) -> Job {
-              const auto manager = server.connect();
-              return [manager, job = open(*manager)](const LoopPlan& batch) { return job(batch); };
-            }));
+        series.push_back(
+            manager_series("manager_pipelined", entry,
+                           {.op = operation.name, .clients = 1, .placement = placement},
+                           on_a_manager(operation.open)));
       }
     }
   }

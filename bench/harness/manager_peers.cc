@@ -83,6 +83,13 @@ Object value_of(std::uint64_t number, std::size_t bytes) {
   return Object::bytes(std::vector<std::byte>(bytes, static_cast<std::byte>(number % 2)));
 }
 
+std::function<Job(const ManagerServer&)> on_a_manager(std::function<Job(const Manager&)> open) {
+  return [open = std::move(open)](const ManagerServer& server) -> Job {
+    const auto manager = server.connect();
+    return [manager, job = open(*manager)](const LoopPlan& batch) { return job(batch); };
+  };
+}
+
 Series manager_series(const char* question, const ManagerEntry& entry, const Keys& keys,
                       std::function<Job(const ManagerServer&)> open) {
   return {.question = question,

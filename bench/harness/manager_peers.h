@@ -37,6 +37,9 @@ void expect(bool holds);
 // Of so many bytes; without any, a number. Two that follow each other differ.
 Object value_of(std::uint64_t number, std::size_t bytes);
 
+// What opens a client's job on its own connection; the manager is there as long as that.
+std::function<Job(const ManagerServer&)> on_a_manager(std::function<Job(const Manager&)> open);
+
 // A cell of a question. `open`: in each client's process, what does its share of a batch.
 Series manager_series(const char* question, const ManagerEntry& entry, const Keys& keys,
                       std::function<Job(const ManagerServer&)> open);

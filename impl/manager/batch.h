@@ -39,7 +39,7 @@ class BatchResults {
   friend class Batch;
   explicit BatchResults(Object::List replies) : replies_(std::move(replies)) {}
 
-  Object::List replies_;  // as Server::Together gives them
+  Object::List replies_;  // as Together gives them
 };
 
 class Batch {

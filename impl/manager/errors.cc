@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "impl/manager/errors.h"
 
-#include <cxxabi.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
-#include <memory>
 #include <type_traits>
 #include <typeinfo>
 
 #include "impl/codec/object.h"
+#include "impl/os/type_name.h"
 #include "impl/process/async_result.h"
 #include "impl/queue/queue_core.h"
 #include "impl/sync/barrier.h"
@@ -56,20 +53,13 @@ constexpr Kind kKinds[] = {
      }},
 };
 
-std::string type_name(const std::exception& error) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status), std::free);
-  return status == 0 ? name.get() : typeid(error).name();
-}
-
 }  // namespace
 
 NamedError named(const std::exception& error) {
   const auto found =
       std::ranges::find_if(kKinds, [&](const Kind& one) { return one.is_of(error); });
   if (found != std::end(kKinds)) return {std::string(found->name), error.what()};
-  return {"RemoteError", type_name(error) + ": " + error.what()};
+  return {"RemoteError", type_name(typeid(error)) + ": " + error.what()};
 }
 
 void throw_named(const NamedError& error) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "impl/manager/managed_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <exception>
@@ -22,6 +23,14 @@ std::atomic<const Tasks*> the_tasks{nullptr};
 // In a worker, which has what the server had when the pool was made.
 Object run_task(const std::string& name, const Object& arguments) {
   return the_tasks.load()->at(name)(arguments.as_list());
+}
+
+// What is too much or too little is for the pool to refuse.
+std::optional<int> count_in(Arguments& given, std::size_t number) {
+  const Object count = given.take_or_none(number);
+  if (count.is_none()) return std::nullopt;
+  return static_cast<int>(
+      std::clamp<std::int64_t>(count.as_integer(), 0, std::numeric_limits<int>::max()));
 }
 
 // What a task, or a map, will give.
@@ -163,9 +172,7 @@ class PoolReferent final : public Exposing<PoolReferent>,
   // Elsewhere: this may be the pool's own thread, and the end takes a while.
   ~PoolReferent() override {
     try {
-      quiet_thread([pool = std::shared_ptr<Pool>(std::move(pool_))]() mutable {
-        pool.reset();
-      }).detach();
+      quiet_thread([pool = std::move(pool_)]() mutable { pool.reset(); }).detach();
     } catch (const std::exception&) {  // no thread, or no memory for one: it has ended here
     }
   }
@@ -227,12 +234,7 @@ class PoolReferent final : public Exposing<PoolReferent>,
     return all;
   }
   Result begin_all(Arguments& given, bool is_star) {
-    const Object size = given.take_or_none(2);
-    std::optional<int> chunksize;
-    if (!size.is_none()) {
-      chunksize = static_cast<int>(
-          std::clamp<std::int64_t>(size.as_integer(), 0, std::numeric_limits<int>::max()));
-    }
+    const std::optional<int> chunksize = count_in(given, 2);
     auto result = std::make_shared<ResultReferent>();
     pool_->starmap_async(
         &run_task, tasks_of(given, is_star), chunksize,
@@ -294,12 +296,7 @@ class PoolReferent final : public Exposing<PoolReferent>,
 }  // namespace
 
 std::shared_ptr<Referent> make_pool(Arguments& arguments, const Tasks& tasks) {
-  const Object count = arguments.take_or_none(0);
-  std::optional<int> processes;
-  if (!count.is_none()) {
-    processes = static_cast<int>(
-        std::clamp<std::int64_t>(count.as_integer(), 0, std::numeric_limits<int>::max()));
-  }
+  const std::optional<int> processes = count_in(arguments, 0);
   the_tasks.store(&tasks);  // before the workers are forked
   return std::make_shared<PoolReferent>(processes, tasks);
 }

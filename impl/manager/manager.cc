@@ -53,6 +53,9 @@ struct Manager::State {
        [tasks = tasks](Arguments& arguments) { return detail::make_pool(arguments, *tasks); }},
   };
   enum class Phase { initial, started, connected, ended } phase = Phase::initial;
+  void require_initial() const {  // for what the server will have
+    if (phase != Phase::initial) throw StateError("the manager was started already");
+  }
   std::shared_ptr<detail::ServerProcess> server;
   std::shared_ptr<detail::Client> client;
 };
@@ -66,17 +69,17 @@ Manager::Manager(Manager&& other) noexcept = default;
 Manager::~Manager() = default;
 
 void Manager::register_type(std::string type, Factory factory) {
-  if (state_->phase != State::Phase::initial) throw StateError("the manager was started already");
+  state_->require_initial();
   state_->types.insert_or_assign(std::move(type), std::move(factory));
 }
 
 void Manager::register_action(std::string name, std::function<void()> action) {
-  if (state_->phase != State::Phase::initial) throw StateError("the manager was started already");
+  state_->require_initial();
   state_->actions->insert_or_assign(std::move(name), std::move(action));
 }
 
 void Manager::register_task(std::string name, std::function<Object(const Object::List&)> task) {
-  if (state_->phase != State::Phase::initial) throw StateError("the manager was started already");
+  state_->require_initial();
   state_->tasks->insert_or_assign(std::move(name), std::move(task));
 }
 

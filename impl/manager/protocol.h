@@ -23,7 +23,7 @@ namespace ipc::detail {
 using Bytes = std::vector<std::byte>;
 
 inline constexpr std::uint64_t kServer = 0;  // the object that is the server itself
-// The operation of the server whose arguments are calls (server.cc).
+// The operation of the server whose arguments are calls (together.h).
 inline constexpr std::string_view kTogether = "together";
 
 struct Hello {

@@ -8,13 +8,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <set>
-#include <type_traits>
 #include <utility>
 
 #include "impl/codec/encoding.h"
-#include "impl/codec/utf8.h"
+#include "impl/codec/parts.h"
 #include "impl/manager/authentication.h"
+#include "impl/manager/together.h"
 #include "impl/os/quiet_thread.h"
 
 namespace ipc::detail {
@@ -36,40 +35,6 @@ Arguments arguments_of(std::span<const std::byte> message) {
   } catch (const Error& error) {
     throw RemoteError("the arguments cannot be decoded: " + std::string(error.what()));
   }
-}
-
-void for_each_handle(const Object& value, const auto& use) {
-  value.visit([&]<class T>(const T& content) {
-    if constexpr (std::is_same_v<T, Handle>) {
-      use(content);
-    } else if constexpr (std::is_same_v<T, Object::List>) {
-      for (const Object& item : content) for_each_handle(item, use);
-    } else if constexpr (std::is_same_v<T, Object::Tuple>) {
-      for (const Object& item : content.items) for_each_handle(item, use);
-    } else if constexpr (std::is_same_v<T, Object::Dict>) {
-      for (const auto& [key, item] : content) {
-        for_each_handle(key, use);
-        for_each_handle(item, use);
-      }
-    }
-  });
-}
-
-// About what it takes in a message.
-std::size_t size_of(const Object& value) {
-  std::size_t size = 1;
-  value.visit([&]<class T>(const T& content) {
-    if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, Object::Bytes>) {
-      size += content.size();
-    } else if constexpr (std::is_same_v<T, Object::List>) {
-      for (const Object& item : content) size += size_of(item);
-    } else if constexpr (std::is_same_v<T, Object::Tuple>) {
-      for (const Object& item : content.items) size += size_of(item);
-    } else if constexpr (std::is_same_v<T, Object::Dict>) {
-      for (const auto& [key, item] : content) size += size_of(key) + size_of(item);
-    }
-  });
-  return size;
 }
 
 }  // namespace
@@ -126,8 +91,9 @@ void Server::count(Session& session, const std::shared_ptr<Entry>& entry) {
 }
 
 void Server::count_all(Session& session, const Object& value) {
-  for_each_handle(value, [&](const Handle& handle) {
-    if (const auto entry = std::dynamic_pointer_cast<const Entry>(handle.hold())) {
+  for_each_part(value, [&](const Object& part) {
+    if (!part.is_handle()) return;
+    if (const auto entry = std::dynamic_pointer_cast<const Entry>(part.as_handle().hold())) {
       count(session, std::const_pointer_cast<Entry>(entry));
     }
   });
@@ -218,87 +184,6 @@ std::shared_ptr<Entry> Server::held(Session& session, std::uint64_t id) {
   return found->second.entry;
 }
 
-// The calls of one request, as if they were of one object.
-class Server::Together final : public Referent {
- public:
-  explicit Together(Session& session) : session_(session) {}
-
-  // Each argument is a call: object, operation, list of arguments. Gives a list for each, of its
-  // result, or of its error's name and text.
-  Object call(std::string_view, Arguments& arguments, Caller& caller) override {
-    for (std::size_t i = 0; i < arguments.size(); ++i) calls_.emplace_back(arguments.take(i));
-    Object::List results;
-    try {
-      std::size_t size = 0;
-      for (Call& each : calls_) {
-        results.push_back(result_of(each, caller));
-        size += size_of(results.back());
-        if (size > kLongestMessage) throw RemoteError("the results cannot be sent: too long");
-      }
-    } catch (...) {  // or the client has gone
-      undo(results);
-      throw;
-    }
-    return Object::list(std::move(results));
-  }
-  void undelivered(std::string_view, Arguments&, Object&& results) override {
-    undo(results.as_list());
-  }
-
- private:
-  struct Call {
-    explicit Call(Object call) {
-      Object::List& parts = call.as_list();
-      if (parts.size() != 3) throw TypeError("a call is an object, an operation and arguments");
-      object = parts[0].as_unsigned();
-      operation = parts[1].as_text();
-      arguments = Arguments(std::move(parts[2].as_list()));
-    }
-
-    std::uint64_t object = 0;
-    std::string operation;
-    Arguments arguments{Object::List()};
-    std::shared_ptr<Entry> entry;
-  };
-
-  Object result_of(Call& call, Caller& caller) const {
-    try {
-      call.entry = held(session_, call.object);
-      return Object::list(
-          Object::pack(call.entry->referent->call(call.operation, call.arguments, caller)));
-    } catch (const CallerGone&) {
-      throw;
-    } catch (const std::exception& error) {
-      call.entry.reset();
-      const NamedError what = named(error);
-      return Object::list({what.name, as_utf8(what.text)});
-    } catch (...) {
-      call.entry.reset();
-      return Object::list({"RemoteError", "what was thrown is no std::exception"});
-    }
-  }
-
-  // What a batch has given back itself, or called done, is not given back once more.
-  void undo(Object::List& results) {
-    std::set<const Entry*> settled;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      const Call& call = calls_[i];
-      if (call.operation == "release" || call.operation == "task_done") {
-        settled.insert(call.entry.get());
-      }
-    }
-    for (std::size_t i = results.size(); i-- > 0;) {
-      Call& call = calls_[i];
-      if (!call.entry || settled.contains(call.entry.get())) continue;
-      call.entry->referent->undelivered(call.operation, call.arguments,
-                                        std::move(results[i].as_list()[0]));
-    }
-  }
-
-  Session& session_;
-  std::vector<Call> calls_;
-};
-
 // A call after the other, until the client goes or says what no client says.
 void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
   Caller caller(link.hang_up_fd(), [this](std::string_view type, std::shared_ptr<Referent> made) {
@@ -324,7 +209,8 @@ void Server::serve_session(Link& link, Session& session, std::uint64_t number) {
         entry = held(session, request->object);
         called = entry->referent;
       } else if (request->operation == kTogether) {
-        called = std::make_shared<Together>(session);
+        called =
+            std::make_shared<Together>([&session](std::uint64_t id) { return held(session, id); });
       }
       result = called ? called->call(request->operation, arguments, caller)
                       : call_itself(*request, arguments, session);

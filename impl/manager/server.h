@@ -76,7 +76,6 @@ class Server {
     int connections = 0;  // of sessions_mutex_
   };
   class Joined;
-  class Together;
 
   std::shared_ptr<Session> join(std::uint64_t& number, const Hello& hello);
   void part(std::uint64_t number);

@@ -92,13 +92,20 @@ class ManagerServer : public testing::Test {
     std::thread serving_;
   };
 
-  // What a client calls that goes before it has the answer.
-  void call_and_go(std::uint64_t object, std::string_view operation, Object::List arguments = {}) {
+  // What a client calls that goes before it has the answer, and what it holds.
+  void call_and_go(std::initializer_list<std::uint64_t> objects, std::uint64_t object,
+                   std::string_view operation, Object::List arguments) {
     Client dying(server_, {});
-    dying.call(kServer, "refer", {object});
+    for (const std::uint64_t each : objects) dying.call(kServer, "refer", {each});
     dying.receive_no_more();
     dying.ask(object, operation, std::move(arguments));
     dying.leave();
+  }
+  void call_and_go(std::uint64_t object, std::string_view operation, Object::List arguments = {}) {
+    call_and_go({object}, object, operation, std::move(arguments));
+  }
+  static Object call_of(std::uint64_t object, Object operation) {  // in a batch
+    return Object::list({object, std::move(operation), Object::list()});
   }
 
   Server server_;
@@ -130,15 +137,9 @@ TEST_F(ManagerServer, WhatAClientDidNotGetOfABatchIsWhereItWas) {
   const std::uint64_t queue = keeper.create("Queue");
   keeper.call(items, "extend", {Object::list({1, 2, 3})});
   keeper.call(queue, "put", {"first"});
-  Client dying(server_, {});
-  for (const std::uint64_t each : {items, queue}) dying.call(kServer, "refer", {each});
-  dying.receive_no_more();
-  const auto call = [](std::uint64_t object, Object operation) {
-    return Object::list({object, std::move(operation), Object::list()});
-  };
-  dying.ask(kServer, kTogether,
-            {call(items, "pop"), call(items, "pop"), call(items, "nonsense"), call(queue, "get")});
-  dying.leave();
+  call_and_go({items, queue}, kServer, kTogether,
+              {call_of(items, "pop"), call_of(items, "pop"), call_of(items, "nonsense"),
+               call_of(queue, "get")});
   EXPECT_EQ(keeper.call(items, "str"), Object("[1, 2, 3]"));
   EXPECT_EQ(keeper.call(queue, "get", {}, Deadline::now()), Object("first"));
 }
@@ -148,16 +149,9 @@ TEST_F(ManagerServer, ABatchGivesNothingBackTwice) {
   const std::uint64_t semaphore = keeper.create("Semaphore");
   const std::uint64_t queue = keeper.create("Queue");
   keeper.call(queue, "put", {"done"});
-  Client dying(server_, {});
-  for (const std::uint64_t each : {semaphore, queue}) dying.call(kServer, "refer", {each});
-  dying.receive_no_more();
-  const auto call = [](std::uint64_t object, Object operation) {
-    return Object::list({object, std::move(operation), Object::list()});
-  };
-  dying.ask(kServer, kTogether,
-            {call(semaphore, "acquire"), call(semaphore, "release"), call(queue, "get"),
-             call(queue, "task_done")});
-  dying.leave();
+  call_and_go({semaphore, queue}, kServer, kTogether,
+              {call_of(semaphore, "acquire"), call_of(semaphore, "release"), call_of(queue, "get"),
+               call_of(queue, "task_done")});
   EXPECT_EQ(keeper.call(semaphore, "acquire", {}, Deadline::now()), Object(true));
   EXPECT_EQ(keeper.call(semaphore, "acquire", {}, Deadline::now()), Object(false));
   EXPECT_EQ(keeper.call(queue, "qsize"), Object(0));
@@ -171,9 +165,7 @@ TEST_F(ManagerServer, ABatchWhoseClientGoesWhileItWaitsTakesNothing) {
   keeper.call(items, "append", {1});
   Client dying(server_, {});
   for (const std::uint64_t each : {items, queue}) dying.call(kServer, "refer", {each});
-  dying.ask(
-      kServer, kTogether,
-      {Object::list({items, "pop", Object::list()}), Object::list({queue, "get", Object::list()})});
+  dying.ask(kServer, kTogether, {call_of(items, "pop"), call_of(queue, "get")});
   while (keeper.call(items, "length") != Object(0)) std::this_thread::yield();
   dying.leave();
   EXPECT_EQ(keeper.call(items, "str"), Object("[1]"));

@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstring>
 #include <future>
 #include <map>
 #include <mutex>
@@ -21,6 +20,7 @@
 #include <thread>
 
 #include "impl/os/deadline.h"
+#include "impl/os/descriptors.h"
 #include "impl/os/error.h"
 #include "impl/os/quiet_thread.h"
 #include "impl/os/socket.h"
@@ -58,68 +58,24 @@ bool is_of_this_user(const UniqueFd& socket) {
   return peer && peer->uid == geteuid();
 }
 
-// One byte, whether there are any, and the descriptors.
-struct Packet {
-  char is_there = 0;
-  iovec byte{&is_there, sizeof is_there};
-  alignas(cmsghdr) char control[CMSG_SPACE(kMostDescriptors * sizeof(int))] = {};
-  msghdr header{};
-
-  Packet() {
-    header.msg_iov = &byte;
-    header.msg_iovlen = 1;
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
+// The byte says whether there are any.
+bool send_shared(const UniqueFd& socket, const std::vector<UniqueFd>* descriptors) {
+  std::vector<int> numbers;
+  if (descriptors != nullptr) {
+    for (const UniqueFd& each : *descriptors) numbers.push_back(each.get());
   }
-  Packet(const Packet&) = delete;
-  Packet& operator=(const Packet&) = delete;
-};
-
-// Does not wait: the connection is new, and has room for it. False when it could not.
-bool send_descriptors(const UniqueFd& socket, const std::vector<UniqueFd>* descriptors) {
-  Packet packet;
-  packet.is_there = descriptors != nullptr;
-  const std::size_t bytes = descriptors == nullptr ? 0 : descriptors->size() * sizeof(int);
-  packet.header.msg_controllen = bytes == 0 ? 0 : CMSG_SPACE(bytes);
-  if (bytes != 0) {
-    cmsghdr* const part = CMSG_FIRSTHDR(&packet.header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(bytes);
-    unsigned char* to = CMSG_DATA(part);
-    for (const UniqueFd& descriptor : *descriptors) {
-      const int fd = descriptor.get();
-      std::memcpy(to, &fd, sizeof fd);
-      to += sizeof fd;
-    }
-  }
-  return sendmsg(socket.get(), &packet.header, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+  return send_descriptors(socket, descriptors != nullptr ? 1 : 0, numbers);
 }
 
 // REQUIRES: there is something to receive.
-std::vector<UniqueFd> receive_descriptors(const UniqueFd& socket) {
-  std::vector<UniqueFd> descriptors;
-  descriptors.reserve(kMostDescriptors);  // none may be lost for want of memory
-  Packet packet;
-  const ssize_t got = recvmsg(socket.get(), &packet.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (got < 0 && errno == ECONNRESET) throw Error(kEnded);
-  if (got < 0) throw_errno("recvmsg of descriptors");
-  for (cmsghdr* part = CMSG_FIRSTHDR(&packet.header); part != nullptr;
-       part = CMSG_NXTHDR(&packet.header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
-  if (got == 0) throw Error(kEnded);
-  if (packet.is_there == 0) throw Error("the descriptors were fetched before");
-  if ((packet.header.msg_flags & MSG_CTRUNC) != 0) {
-    throw Error("this process cannot have so many descriptors");
-  }
-  return descriptors;
+std::vector<UniqueFd> receive_shared(const UniqueFd& socket) {
+  ReceivedDescriptors received = receive_descriptors(socket, kMostDescriptors);
+  if (received.got < 0 && errno == ECONNRESET) throw Error(kEnded);
+  if (received.got < 0) throw_errno("recvmsg of descriptors");
+  if (received.got == 0) throw Error(kEnded);
+  if (received.byte == 0) throw Error("the descriptors were fetched before");
+  if (received.is_cut) throw Error("this process cannot have so many descriptors");
+  return std::move(received.descriptors);
 }
 
 class Resharer {
@@ -206,8 +162,8 @@ class Resharer {
     const std::lock_guard hold(mutex_);
     const auto found = shared_.find(key);
     if (found == shared_.end()) {
-      send_descriptors(client, nullptr);
-    } else if (send_descriptors(client, &found->second)) {
+      send_shared(client, nullptr);
+    } else if (send_shared(client, &found->second)) {
       shared_.erase(found);
     }
   }
@@ -263,7 +219,7 @@ std::vector<UniqueFd> redeem(std::span<const std::byte> ticket) {
   }
   if (poll_until(socket.get(), POLLIN, Deadline::after(kPatience)) <= 0) throw Error(kSilent);
   const auto hold = resharer.no_fork();
-  return receive_descriptors(socket);
+  return receive_shared(socket);
 }
 
 }  // namespace ipc

@@ -3,7 +3,7 @@
 
 A side is one of these, or a folder of run folders, whose process runs are then taken together: builds that are measured
 in turns leave several. Sides of different machines, or of one machine in another setting, of different schemas or build
-types are refused: their difference would not be that of the code.
+types are refused: their difference would not be that of the code. Longer than most: what may differ, each with what is said of it.
 """
 
 from __future__ import annotations
