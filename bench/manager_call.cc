@@ -89,18 +89,19 @@ Job event_wait(const Manager& m, std::size_t) {
 
 struct Operation {
   const char* name;
+  const char* calls;  // what the backend must do
   bool has_payload;
   Job (*open)(const Manager&, std::size_t bytes);
 };
-constexpr Operation kOperations[] = {{"dict_get", true, dict_get},
-                                     {"dict_set", true, dict_set},
-                                     {"list_append", false, list_append},
-                                     {"list_index", false, list_index},
-                                     {"namespace_set", false, namespace_set},
-                                     {"value_set", false, value_set},
-                                     {"lock_cycle", false, lock_cycle},
-                                     {"queue_put_get", false, queue_put_get},
-                                     {"event_wait", false, event_wait}};
+constexpr Operation kOperations[] = {{"dict_get", "dict.get", true, dict_get},
+                                     {"dict_set", "dict.set", true, dict_set},
+                                     {"list_append", "list.append", false, list_append},
+                                     {"list_index", "list.get", false, list_index},
+                                     {"namespace_set", "Namespace.set", false, namespace_set},
+                                     {"value_set", "Value.set", false, value_set},
+                                     {"lock_cycle", "Lock.acquire", false, lock_cycle},
+                                     {"queue_put_get", "Queue.put", false, queue_put_get},
+                                     {"event_wait", "Event.wait", false, event_wait}};
 constexpr std::size_t kPayloads[] = {64, 4096, 65536, 1048576};
 
 // Payloads of one client; several clients where the scheduler puts them.
@@ -120,7 +121,7 @@ std::vector<Keys> cells_of(const Operation& operation) {
 }
 
 Series cell(const ManagerEntry& entry, const Operation& operation, const Keys& keys) {
-  return manager_series("manager_call", entry, keys,
+  return manager_series("manager_call", entry, {operation.calls}, keys,
                         on_a_manager([open = operation.open, bytes = keys.bytes](const Manager& m) {
                           return open(m, bytes);
                         }));

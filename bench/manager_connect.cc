@@ -15,7 +15,7 @@ const RegisterQuestion registered([] {
   for (const auto& [name, entry] : ManagerRegistry::entries()) {
     for (const Placement placement : kPlacements) {
       series.push_back(manager_series(
-          "manager_connect", entry, {.clients = 1, .placement = placement},
+          "manager_connect", entry, {}, {.clients = 1, .placement = placement},
           [](const ManagerServer& server) { return repeat([&server] { server.connect(); }); }));
     }
   }

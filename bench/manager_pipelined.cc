@@ -62,10 +62,12 @@ Job list_append(const Manager& m) {
 
 struct Operation {
   const char* name;
+  const char* calls;  // what the backend must do
   Job (*open)(const Manager&);
 };
-constexpr Operation kOperations[] = {
-    {"dict_get", dict_get}, {"dict_set", dict_set}, {"list_append", list_append}};
+constexpr Operation kOperations[] = {{"dict_get", "dict.get", dict_get},
+                                     {"dict_set", "dict.set", dict_set},
+                                     {"list_append", "list.append", list_append}};
 
 const RegisterQuestion registered([] {
   std::vector<Series> series;
@@ -73,7 +75,7 @@ const RegisterQuestion registered([] {
     for (const Operation& operation : kOperations) {
       for (const Placement placement : kPlacements) {
         series.push_back(
-            manager_series("manager_pipelined", entry,
+            manager_series("manager_pipelined", entry, {operation.calls, "together"},
                            {.op = operation.name, .clients = 1, .placement = placement},
                            on_a_manager(operation.open)));
       }

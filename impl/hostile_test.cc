@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Shared memory that somebody has written nonsense into, rings and what is beside them: whatever
-// stands there, a call ends with a status and touches nothing outside, for before and behind each
-// mapping are pages that nobody may touch (mapping.h). Not the words of a mutex of the C library's:
-// shm_robust trusts that its users leave these alone, and glibc those of all its mutexes.
+// Shared memory that somebody has written nonsense into, rings and what is beside them, and the
+// parties of a barrier: whatever stands there, a call ends with a status and touches nothing
+// outside, for before and behind each mapping are pages that nobody may touch (mapping.h). Not the
+// words of a mutex of the C library's: shm_robust trusts that its users leave these alone, and
+// glibc those of all its mutexes. shm_feeder is not here: of its own it shares a count without an
+// index or a length, the rest is shm_robust's ring, and its end waits for a thread that may wait
+// for what nonsense never brings.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,6 +24,7 @@
 #include "impl/driver/peers_test.h"
 #include "impl/pipe/backend.h"
 #include "impl/queue/backend.h"
+#include "impl/sync/barrier.h"
 
 namespace ipc {
 namespace {
@@ -252,6 +256,34 @@ void abuse_queue(const std::string& backend) {
 void expect_survived(void (*abuse)(const std::string&), const std::string& backend) {
   const Verdict wrong = watched(Peers::processes, kCheckLimit, [&] { abuse(backend); });
   if (wrong) ADD_FAILURE() << *wrong;
+}
+
+// All places are taken by one that lives: there is none for the next.
+void abuse_barrier() {
+  constexpr std::uint32_t kParties = 1024;  // fill whole pages, and more of them than the lock
+  const Mappings before = shared_mappings();
+  Barrier barrier(kParties);
+  for (const auto& [begin, mapped] : shared_mappings()) {
+    if (before.contains(begin) || mapped.words.size() != kParties) continue;
+    const std::uint64_t waiting = std::uint64_t{Owner::here()} << 32 | 1;
+    std::ranges::fill(mapped.words, waiting);
+  }
+  expect(barrier.n_waiting() == kParties, "the parties are not where they were looked for");
+  for (int times = 0; times < 2; ++times) {
+    bool broken = false;
+    try {
+      barrier.wait(0.0);
+    } catch (const BrokenBarrier&) {
+      broken = true;
+    }
+    expect(broken && barrier.broken(), "one more than its parties was let in");
+  }
+}
+
+TEST(HostileBarrier, IsSurvivedByAProcess) {
+  if (const Verdict wrong = watched(Peers::processes, kCheckLimit, abuse_barrier)) {
+    ADD_FAILURE() << *wrong;
+  }
 }
 
 TEST_P(HostilePipe, IsSurvived) { expect_survived(abuse_pipe, GetParam()); }

@@ -4,8 +4,6 @@
 // processes, of a queue four, take turns by the instruction in an order drawn by chance. What this
 // cannot show is what needs two CPUs: stores that are seen late or in another order. Those are
 // ThreadSanitizer's.
-#include "impl/os/stepped_test.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -21,6 +19,7 @@
 
 #include "impl/driver/payload.h"
 #include "impl/os/mapping.h"
+#include "impl/os/stepping_test.h"
 #include "impl/pipe/backend.h"
 #include "impl/queue/backend.h"
 
@@ -332,7 +331,8 @@ TEST_P(SteppedRing, AnyOrderOfInstructionsKeepsTheMessages) {
 
 INSTANTIATE_TEST_SUITE_P(Processes, SteppedRing,
                          testing::Values("shm_ring", "shm_ring_spin", "shm_ring_block",
-                                         "shm_robust", "shm_lockfree", "shm_lockfree_spin"),
+                                         "shm_robust", "shm_feeder", "shm_lockfree",
+                                         "shm_lockfree_spin"),
                          [](const auto& one) { return "processes_" + one.param; });
 
 }  // namespace

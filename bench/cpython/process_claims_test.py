@@ -50,6 +50,10 @@ def refuse():
     raise KeyError("no such thing")
 
 
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_put_and_get_wait_or_raise_as_asked():
     items = fork.Queue(5)
     large = [bytes([number]) * 1_000_000 for number in range(7)]
@@ -257,6 +261,28 @@ def test_a_callback_or_an_error_callback_is_called_in_the_parent():
         pool.apply_async(double, (2,), callback=tell, error_callback=lambda _: tell("no")).wait(60)
         pool.apply_async(refuse, callback=lambda _: tell("no"), error_callback=tell).wait(60)
     assert seen == [("4", os.getpid()), ("KeyError('no such thing')", os.getpid())]
+
+
+def test_the_result_of_a_worker_that_was_killed_does_not_come():
+    with fork.Pool(1) as pool:
+        lost = pool.apply_async(die)
+        assert pool.apply_async(double, (2,)).get(60) == 4  # by the one in its place
+        with pytest.raises(multiprocessing.TimeoutError):
+            lost.get(BRIEF)
+
+
+def test_after_a_callback_that_raises_no_result_comes(monkeypatch):
+    def unlucky(_):
+        raise ValueError("no such luck")  # a KeyError is passed over
+
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", lambda thread: raised.append(thread.exc_type))
+    with pytest.raises(AssertionError, match="result_hander not alive"), fork.Pool(1) as pool:
+        for callback in (unlucky, None):
+            result = pool.apply_async(double, (2,), callback=callback)
+            with pytest.raises(multiprocessing.TimeoutError):
+                result.get(BRIEF)
+    assert raised == [ValueError]
 
 
 def test_a_join_waits_for_the_end():

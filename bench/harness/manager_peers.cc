@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bench/harness/manager_peers.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -37,6 +38,15 @@ std::unique_ptr<Team> start(const ManagerEntry& entry, const Keys& keys, const R
   return std::make_unique<Team>(std::move(plan), options);
 }
 
+std::optional<std::string> why_not(const ManagerEntry& entry,
+                                   std::initializer_list<std::string_view> operations,
+                                   const Keys& keys) {
+  for (const std::string_view each : operations) {
+    if (!entry.has(each)) return "it has no operation " + std::string(each);
+  }
+  return reason_to_skip(entry.traits, keys, keys.clients + 1);
+}
+
 const RegisterBackends registered_backends(backends_of<ManagerRegistry>);
 
 }  // namespace
@@ -45,8 +55,9 @@ ManagerServer::ManagerServer(const ManagerEntry& entry)
     : host_(entry.make("")),
       place_{entry.name, host_->address()},
       stop_(eventfd(0, EFD_CLOEXEC)),
+      serves_(eventfd(0, EFD_CLOEXEC)),
       owner_(getpid()) {
-  if (!stop_) throw_errno("eventfd");
+  if (!stop_ || !serves_) throw_errno("eventfd");
 }
 
 ManagerServer::~ManagerServer() {
@@ -64,10 +75,13 @@ void ManagerServer::serve() {
                                            {"Event", detail::make_event}},
                                           stop_.get());
   server->set_here();
+  host_->begin(*server);
+  if (eventfd_write(serves_.get(), 1) != 0) throw_errno("eventfd");
   host_->serve(*server, -1);
 }
 
 std::shared_ptr<Manager> ManagerServer::connect() const {
+  if (poll_until(serves_.get(), POLLIN, Deadline::never()) < 0) throw_errno("poll");
   auto manager = std::make_shared<Manager>(ManagerOptions{
       .backend = place_.backend, .address = place_.address, .authkey = kKey, .start = false});
   manager->connect();
@@ -90,14 +104,15 @@ std::function<Job(const ManagerServer&)> on_a_manager(std::function<Job(const Ma
   };
 }
 
-Series manager_series(const char* question, const ManagerEntry& entry, const Keys& keys,
+Series manager_series(const char* question, const ManagerEntry& entry,
+                      std::initializer_list<std::string_view> operations, const Keys& keys,
                       std::function<Job(const ManagerServer&)> open) {
   return {.question = question,
           .backend = entry.name,
           .keys = keys,
           .metric = Metric::throughput,
           .wait_class = std::string(to_string(entry.traits.wait_class)),
-          .skip = reason_to_skip(entry.traits, keys, keys.clients + 1),
+          .skip = why_not(entry, operations, keys),
           .start = [&entry, keys, open = std::move(open)](const RunOptions& options) {
             return start(entry, keys, options, open);
           }};

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
+#include <string_view>
 
 #include "bench/harness/operations.h"
 #include "bench/harness/program.h"
@@ -29,6 +31,7 @@ class ManagerServer {
   const std::unique_ptr<AnyHost> host_;
   const StorePlace place_;
   const UniqueFd stop_;
+  const UniqueFd serves_;
   const pid_t owner_;
 };
 
@@ -40,8 +43,10 @@ Object value_of(std::uint64_t number, std::size_t bytes);
 // What opens a client's job on its own connection; the manager is there as long as that.
 std::function<Job(const ManagerServer&)> on_a_manager(std::function<Job(const Manager&)> open);
 
-// A cell of a question. `open`: in each client's process, what does its share of a batch.
-Series manager_series(const char* question, const ManagerEntry& entry, const Keys& keys,
+// A cell of a question, skipped where the backend does not do all those operations. `open`: in each
+// client's process, what does its share of a batch.
+Series manager_series(const char* question, const ManagerEntry& entry,
+                      std::initializer_list<std::string_view> operations, const Keys& keys,
                       std::function<Job(const ManagerServer&)> open);
 
 }  // namespace ipc::bench

@@ -20,16 +20,14 @@ std::uint32_t items_for(const Keys& keys, const RunOptions& options) {
 
 std::shared_ptr<AnyQueue> make_queue_backend(const QueueEntry& entry, const Keys& keys,
                                              const RunOptions& options) {
-  const bool items = entry.traits.capacity == CapacityUnit::items;
-  return entry.make({.max_items = items ? items_for(keys, options) : 0,
+  return entry.make({.max_items = entry.traits.counts_items ? items_for(keys, options) : 0,
                      .capacity_bytes = options.capacity_bytes,
                      .message_bytes = message_bytes(keys)});
 }
 
 std::size_t queue_capacity(const QueueEntry& entry, const AnyQueue& queue, const Keys& keys,
                            const RunOptions& options) {
-  return entry.traits.capacity == CapacityUnit::items ? items_for(keys, options) * keys.bytes
-                                                      : queue.capacity_bytes();
+  return entry.traits.counts_items ? items_for(keys, options) * keys.bytes : queue.capacity_bytes();
 }
 
 TeamPlan queue_plan(const Keys& keys, const std::vector<std::shared_ptr<AnyQueue>>& queues) {

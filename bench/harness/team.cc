@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "bench/harness/team.h"
 
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
 
+#include "bench/harness/cost.h"
 #include "bench/harness/stop.h"
 #include "impl/os/affinity.h"
 #include "impl/os/error.h"
@@ -36,69 +34,6 @@ struct Report {
   LoopResult result;
   char error[200] = {};  // what the job threw
 };
-struct Cost {
-  double cpu_ns = 0;
-  double voluntary_switches = 0;
-  double involuntary_switches = 0;
-};
-Cost operator+(const Cost& a, const Cost& b) {
-  return {a.cpu_ns + b.cpu_ns, a.voluntary_switches + b.voluntary_switches,
-          a.involuntary_switches + b.involuntary_switches};
-}
-Cost operator-(const Cost& a, const Cost& b) {
-  return {a.cpu_ns - b.cpu_ns, a.voluntary_switches - b.voluntary_switches,
-          a.involuntary_switches - b.involuntary_switches};
-}
-
-double cpu_ns_of(clockid_t clock) {
-  timespec cpu;
-  if (clock_gettime(clock, &cpu) != 0) throw_errno("clock of a process");
-  return static_cast<double>(cpu.tv_sec) * 1e9 + static_cast<double>(cpu.tv_nsec);
-}
-
-Cost cost_so_far() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return {cpu_ns_of(CLOCK_PROCESS_CPUTIME_ID), static_cast<double>(usage.ru_nvcsw),
-          static_cast<double>(usage.ru_nivcsw)};
-}
-
-// Of another process. The switches are those of the threads that it has now: what one that ended
-// had is not known any more.
-Cost cost_so_far(pid_t pid) {
-  clockid_t clock;
-  if ((errno = clock_getcpuclockid(pid, &clock)) != 0) throw_errno("clock of another process");
-  Cost cost{.cpu_ns = cpu_ns_of(clock)};
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
-    std::ifstream status(task.path() / "status");
-    std::string key;
-    for (double value; status >> key;) {
-      if (key == "voluntary_ctxt_switches:" && status >> value) cost.voluntary_switches += value;
-      if (key == "nonvoluntary_ctxt_switches:" && status >> value) {
-        cost.involuntary_switches += value;
-      }
-    }
-  }
-  return cost;
-}
-
-// Of this process's children: of those that it has waited for, and of those that it has.
-Cost cost_of_children() {
-  rusage usage;
-  getrusage(RUSAGE_CHILDREN, &usage);
-  const auto ns = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_usec) * 1e3;
-  };
-  Cost cost{ns(usage.ru_utime) + ns(usage.ru_stime), static_cast<double>(usage.ru_nvcsw),
-            static_cast<double>(usage.ru_nivcsw)};
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream children(task.path() / "children");
-    for (pid_t child; children >> child;) cost = cost + cost_so_far(child);
-  }
-  return cost;
-}
-
 void add(const Cost& cost, Bill& bill) {
   bill.cpu_ns += cost.cpu_ns;
   bill.voluntary_switches += cost.voluntary_switches;
@@ -195,7 +130,9 @@ std::string complaint(const Report& report) {
   if (result.fault == Fault::status) what += to_string(result.status);
   return ", message " + std::to_string(result.messages) + " of the batch: " + what;
 }
-std::string complaint(const Cost&) { return ""; }
+std::string complaint(const Cost& cost) {
+  return cost.cpu_ns < 0 ? ": a process that it had started has ended, with its bill" : "";
+}
 
 }  // namespace
 
@@ -351,7 +288,11 @@ double Team::run(std::uint64_t messages) {
   for (Peer& peer : peers_) tell(peer.control.get(), Order{.plan = {}, .report_cost = true});
   for (const Cost& cost : answers<Cost>(deadline)) add(cost, bill_);
   for (std::size_t i = 0; i < helpers_.size(); ++i) {
-    add(cost_so_far(helpers_[i].child.pid()) - helpers_before[i], bill_);
+    const Cost cost = cost_so_far(helpers_[i].child.pid()) - helpers_before[i];
+    if (const std::string wrong = complaint(cost); !wrong.empty()) {
+      throw std::runtime_error(helpers_[i].plan->name + wrong);
+    }
+    add(cost, bill_);
   }
   bill_.messages += messages;
   bill_.seconds += seconds;

@@ -89,30 +89,42 @@ TEST(TeamOfProcesses, TimesConsumersThatWaitForNobodyFromTheirBegin) {
   EXPECT_GT(team.batch(), 0);
 }
 
-// A helper that uses CPU time and naps during a batch only, and a consumer that sleeps until then.
-TEST(TeamOfProcesses, BillsItsHelpers) {
+// A helper that uses CPU time and naps during a batch only, itself or in a process that it starts,
+// and a consumer that sleeps until then.
+TEST(TeamOfProcesses, BillsItsHelpersAndThoseThatTheyStart) {
   constexpr std::clock_t kBurned = CLOCKS_PER_SEC / 200;
   constexpr int kNaps = 100;
   static Shared<std::atomic<std::uint32_t>> batch_runs;
-  TeamPlan plan = stream_to([](const LoopPlan& batch) {
-    *batch_runs = 1;
-    while (*batch_runs == 1) futex_wait(*batch_runs, 1, Deadline::never());
-    return do_nothing(batch);
-  });
-  plan.helpers = {{.name = "broker", .serve = [] {
-                     for (;; *batch_runs = 0, futex_wake(*batch_runs, 1)) {
-                       while (*batch_runs == 0) usleep(100);
-                       const std::clock_t begin = std::clock();
-                       while (std::clock() - begin < kBurned) {
-                       }
-                       for (int i = 0; i < kNaps; ++i) usleep(100);
-                     }
-                   }}};
-  Team team(plan, kQuick);
-  team.batch();
-  EXPECT_GE(team.bill().cpu_ns, 5e6);
-  // On a busy machine a nap may be over before the process sleeps.
-  EXPECT_GE(team.bill().voluntary_switches, kNaps / 2);
+  const auto work = [] {
+    for (;; *batch_runs = 0, futex_wake(*batch_runs, 1)) {
+      while (*batch_runs == 0) usleep(100);
+      const std::clock_t begin = std::clock();
+      while (std::clock() - begin < kBurned) {
+      }
+      for (int i = 0; i < kNaps; ++i) usleep(100);
+    }
+  };
+  const auto let_another_work = [work] {
+    const Child other = fork_child([work] {
+      work();
+      return 0;
+    });
+    for (;;) pause();
+  };
+  for (const std::function<void()>& serve :
+       std::vector<std::function<void()>>{work, let_another_work}) {
+    TeamPlan plan = stream_to([](const LoopPlan& batch) {
+      *batch_runs = 1;
+      while (*batch_runs == 1) futex_wait(*batch_runs, 1, Deadline::never());
+      return do_nothing(batch);
+    });
+    plan.helpers = {{.name = "broker", .serve = serve}};
+    Team team(plan, kQuick);
+    team.batch();
+    EXPECT_GE(team.bill().cpu_ns, 5e6);
+    // On a busy machine a nap may be over before the process sleeps.
+    EXPECT_GE(team.bill().voluntary_switches, kNaps / 2);
+  }
 }
 
 TEST(TeamOfProcesses, SaysWhichHelperDiedWhoeverElseWaits) {

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <fcntl.h>
+#include <mqueue.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <ostream>
 #include <span>
 #include <string>
@@ -18,10 +20,17 @@
 #include "impl/driver/check_test.h"
 #include "impl/os/buffer.h"
 #include "impl/os/unique_fd.h"
+#include "impl/os/unique_name.h"
 
 namespace ipc {
 
 using Bytes = std::span<const std::byte>;
+
+// What those of the faults leave that leave something.
+inline constexpr char kLeftQueue[] = "/ipcbench_broken";
+inline std::string left_folder() {
+  return std::filesystem::temp_directory_path() / (std::string(kTemporaryFolder) + "broken");
+}
 
 // The calls of an endpoint on put() and get(), which a family's sound endpoint implements.
 class SoundCalls {
@@ -226,6 +235,25 @@ class LeavesObject : public Sound {
   template <class... Args>
   explicit LeavesObject(Args&&... args) : Sound(std::forward<Args>(args)...) {
     UniqueFd(shm_open(Sound::kLeftObject, O_RDWR | O_CREAT, 0600));
+  }
+};
+
+// A name in the folder for temporary files, as the pipe fifo has one for a moment.
+template <class Sound>
+class LeavesFolder : public Sound {
+ public:
+  template <class... Args>
+  explicit LeavesFolder(Args&&... args) : Sound(std::forward<Args>(args)...) {
+    std::filesystem::create_directory(left_folder());
+  }
+};
+
+template <class Sound>
+class LeavesQueue : public Sound {
+ public:
+  template <class... Args>
+  explicit LeavesQueue(Args&&... args) : Sound(std::forward<Args>(args)...) {
+    UniqueFd(mq_open(kLeftQueue, O_RDWR | O_CREAT, 0600, nullptr));
   }
 };
 

@@ -3,16 +3,19 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "impl/driver/peers_test.h"
+#include "impl/os/unique_name.h"
 
 namespace ipc {
 namespace {
@@ -22,12 +25,31 @@ std::size_t entries_of(const char* folder) {
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
+// All message queues, as the folder that shows them. Not mounted anywhere, so that nobody else sees
+// it; that takes root. Nothing where it is not allowed.
+UniqueFd open_message_queues() {
+  const UniqueFd context(fsopen("mqueue", FSOPEN_CLOEXEC));
+  if (!context || fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return {};
+  return UniqueFd(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
+}
+
 std::set<std::string> kernel_objects() {
   std::set<std::string> objects;
-  for (const char* folder : {"/dev/shm", "/dev/mqueue"}) {
+  const auto list = [&objects](const std::string& folder, std::string_view begin) {
     std::error_code missing;
     for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
-      objects.insert(entry.path());
+      const std::string name = entry.path().filename();
+      if (name.starts_with(begin)) objects.insert(folder + "/" + name);
+    }
+  };
+  list("/dev/shm", "");
+  list("/dev/mqueue", "");
+  list(std::filesystem::temp_directory_path(), kTemporaryFolder);
+  if (const UniqueFd queues = open_message_queues()) {
+    std::error_code error;
+    const auto folder = "/proc/self/fd/" + std::to_string(queues.get());
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      objects.insert("message queue /" + entry.path().filename().string());
     }
   }
   for (const char* table : {"/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"}) {
@@ -66,6 +88,8 @@ void expect_belongings(const Belongings& before) {
          " descriptors are left behind");
   expect(now.threads <= before.threads, now.threads - before.threads, " threads are left behind");
 }
+
+bool KernelObjects::may_list_message_queues() { return bool(open_message_queues()); }
 
 KernelObjects::KernelObjects() : turn_(open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (turn_) flock(turn_.get(), LOCK_EX);

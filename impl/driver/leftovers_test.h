@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a backend must not leave behind: descriptors and threads of this process, and kernel objects
-// with a name or number: POSIX shared memory, semaphores and message queues, and System V objects.
+// with a name or number: POSIX shared memory, semaphores and message queues, System V objects, and
+// our folders in TMPDIR.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +23,12 @@ Belongings belongings_of_this_process();
 void expect_belongings(const Belongings& before);
 
 // The kernel objects of this machine, as they were when it was constructed. Message queues are seen
-// where /dev/mqueue is mounted. One at a time, as what a test leaves behind on purpose would be
-// blamed on others.
+// by root, or where /dev/mqueue is mounted. One at a time, as what a test leaves behind on purpose
+// would be blamed on others.
 class KernelObjects {
  public:
+  static bool may_list_message_queues();
+
   KernelObjects();
   // Fails when there are new ones that stay, though `clean_up` is done again and again. Other
   // programs come and go, so it gives them time.

@@ -21,6 +21,7 @@ enum class WaitClass {
   adaptive,  // spins a little, then sleeps
   spin,      // never sleeps
 };
+// What fills it: the bytes of what is under way, or how many messages that is, however short.
 enum class CapacityUnit { bytes, items };
 // How a waiting process can watch several at once: a descriptor for poll(2), or by looking again
 // and again.
@@ -31,16 +32,18 @@ enum class AfterKill {
   nothing,      // all that is sent after it arrives
   end_of_file,  // what it had sent arrives, then the end, as if it had closed its side
   error,        // an error, once or from then on
-  loss,         // messages whose send had said ok are lost: its own of a pipe, others' of a queue
-  time_out,     // a call with a deadline times out, for ever; one without waits for ever
-  hang,         // they wait for ever, whatever their deadline
+  // Messages whose send had said ok are lost, not counting one that it was just receiving: its own
+  // of a pipe, others' of a queue, and inside a call of a queue its own as well.
+  loss,
+  time_out,  // a call with a deadline times out, for ever; one without waits for ever
+  hang,      // they wait for ever, whatever their deadline
 };
 struct Killed {
   AfterKill idle = AfterKill::nothing;       // between two calls
   AfterKill sending = AfterKill::nothing;    // waiting in a send, with as much sent as fits
   AfterKill receiving = AfterKill::nothing;  // waiting in a receive
-  // At the worst instant of a call, where that is worse than these; always where survives_kill is
-  // false.
+  // At the worst instant of a call, where that is worse than these or, in place of a wait, an
+  // error; always where survives_kill is false.
   AfterKill inside = AfterKill::nothing;
 };
 
@@ -60,17 +63,18 @@ struct Traits {
   Waitable waitable = Waitable::descriptor;
   // queue: those of one producer stay in their order whatever the scheduler does with its users.
   bool ordered = true;
-  bool passes_on = true;      // pipe: a process can go on with a side that another has used
-  bool survives_kill = true;  // a process killed between messages disturbs nobody else
-  // What a test sees; of the first three at most that where survives_kill is false.
-  Killed killed = {};
+  bool passes_on = true;           // pipe: a process can go on with a side that another has used
+  bool survives_kill = true;       // a process killed between messages disturbs nobody else
+  Killed killed = {};              // what a test sees
   std::string on_kill;             // the same in words, and what is too rare to be tested
   std::string leftovers = "none";  // kernel objects that outlive a crash
   // What an endpoint has opened is closed with it; otherwise, at times, with its process only.
   bool lets_go = true;
   std::string needs = "Linux";
   bool transports = true;  // false: carries nothing between processes (null)
-  // Set by the registration: what it can beyond the contract (endpoint.h; a pipe's backend.h).
+  // Set by the registration: what it can beyond the contract (endpoint.h; a pipe's backend.h). Of a
+  // queue also whether it counts: it has room for just max_items, and tells how many are there.
+  bool counts_items = false;
   bool sendable = false;
   bool batches = false;
   bool in_place = false;

@@ -21,12 +21,7 @@ constexpr std::size_t kSize = 32;  // of a challenge and of a digest
 using Block = std::array<std::byte, kSize>;
 
 // REQUIRES: key is no longer than an int counts, as everything that is read from memory here.
-Block digest(std::string_view key, std::string_view role, const Block& client,
-             const Block& server) {
-  std::vector<std::byte> text(role.size());
-  std::ranges::copy(std::as_bytes(std::span(role)), text.begin());
-  text.insert(text.end(), client.begin(), client.end());
-  text.insert(text.end(), server.begin(), server.end());
+Block digest(std::string_view key, std::span<const std::byte> text) {
   Block made;
   unsigned size = 0;
   if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
@@ -36,6 +31,15 @@ Block digest(std::string_view key, std::string_view role, const Block& client,
     throw Error("libcrypto has no HMAC-SHA256");
   }
   return made;
+}
+
+Block digest(std::string_view key, std::string_view role, const Block& client,
+             const Block& server) {
+  std::vector<std::byte> text(role.size());
+  std::ranges::copy(std::as_bytes(std::span(role)), text.begin());
+  text.insert(text.end(), client.begin(), client.end());
+  text.insert(text.end(), server.begin(), server.end());
+  return digest(key, text);
 }
 
 bool receive(Link& link, Block& block) {
@@ -74,6 +78,20 @@ bool authenticate(Link& link, std::string_view key, Role role) {
   if (!is_client && !send(link, of_server)) return false;
   link.limit(kLongestMessage, std::nullopt);
   return true;
+}
+
+std::string password_for(std::string_view program, std::string_view key) {
+  return hexadecimal(digest(key, std::as_bytes(std::span(program))));
+}
+
+std::string hexadecimal(std::span<const std::byte> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const std::byte each : bytes) {
+    text += kDigits[std::to_integer<std::size_t>(each >> 4)];
+    text += kDigits[std::to_integer<std::size_t>(each & std::byte{15})];
+  }
+  return text;
 }
 
 void fill_randomly(std::span<std::byte> bytes) {

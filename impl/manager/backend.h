@@ -12,12 +12,14 @@
 // The host is made in the process that starts the manager; its server runs in a child of that.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,8 +43,8 @@ class Server;
 // Of a request or a reply, in bytes. What claims to be longer gets no memory.
 inline constexpr std::size_t kLongestMessage = std::size_t{256} << 20;
 
-// One end of a connection between a client and the server: whole messages, in order. For one thread
-// at a time.
+// One end of a connection between a client and the server: whole messages, in order. What was sent
+// last may be lost when this end goes before the other has received it. For one thread at a time.
 class Link {
  public:
   virtual ~Link() = default;
@@ -72,21 +74,15 @@ class AnyHost {
  public:
   virtual ~AnyHost() = default;
   virtual std::string address() const = 0;
-  // In the server's process: until it is told to end, or `creator` is readable.
+  // In the server's process, before anybody is told that it serves. Throws std::system_error,
+  // Error.
+  virtual void begin(detail::Server&) {}
+  // There, after it: until the server is told to end, or `creator` is readable.
   virtual void serve(detail::Server& server, int creator) = 0;
   // In the process that has started that one, after it.
   virtual void leave() = 0;
   // And after the server's end.
   virtual void remove() noexcept = 0;
-};
-
-class AnyStore {
- public:
-  virtual ~AnyStore() = default;
-  // What the operation of that object gives (0: the store itself). It waits until the deadline at
-  // most, where it is one that waits. Throws what the operation does, RemoteError, ServerGone.
-  virtual Object call(std::uint64_t object, std::string_view operation, Object::List arguments,
-                      Deadline deadline) = 0;
 };
 
 struct StorePlace {
@@ -98,6 +94,52 @@ struct StorePlace {
   }
 };
 
+class AnyStore : public std::enable_shared_from_this<AnyStore> {
+ public:
+  explicit AnyStore(StorePlace place) : place_(std::move(place)) {}
+  virtual ~AnyStore();
+  AnyStore(const AnyStore&) = delete;
+  AnyStore& operator=(const AnyStore&) = delete;
+
+  const StorePlace& place() const { return place_; }
+  // The server's own address; until it has said so, that of the place.
+  virtual std::string name() const { return place_.address; }
+  // To what is there already, with that key. Throws std::system_error when nothing is, ServerGone,
+  // AuthenticationError.
+  virtual void connect(const std::string& key) = 0;
+  // What the operation of that object gives (0: the store itself). It waits until the deadline at
+  // most, where it is one that waits. Throws what the operation does, RemoteError, ServerGone.
+  virtual Object call(std::uint64_t object, std::string_view operation, Object::List arguments,
+                      Deadline deadline) = 0;
+
+  // Around a fork of this process. No other store is asked meanwhile, none is made.
+  void wait_for_fork() {
+    keeper_mutex_.lock();
+    before_fork();
+  }
+  void go_on_in_parent() {
+    after_fork_in_parent();
+    keeper_mutex_.unlock();
+  }
+  void go_on_in_child() {
+    after_fork_in_child();
+    keeper_mutex_.unlock();
+  }
+
+  // What must be there as long as a reference is: in the process that has started the server, that.
+  void set_keeper(std::weak_ptr<void> keeper);
+  std::shared_ptr<void> keeper() const;
+
+ private:
+  virtual void before_fork() {}
+  virtual void after_fork_in_parent() {}
+  virtual void after_fork_in_child() {}
+
+  const StorePlace place_;
+  mutable std::mutex keeper_mutex_;
+  std::weak_ptr<void> keeper_;
+};
+
 // What the registry holds.
 struct ManagerEntry {
   static constexpr const char* kFamily = "manager";
@@ -106,8 +148,14 @@ struct ManagerEntry {
   // As "dict.set"; none: all.
   std::vector<std::string> operations;
   std::function<std::unique_ptr<AnyHost>(const std::string& address)> make;
+  // Connects to nobody yet.
+  std::function<std::shared_ptr<AnyStore>(const StorePlace& place, const std::string& key)> open;
   // Where it is a channel.
-  std::function<std::unique_ptr<Link>(const std::string& address)> connect;
+  std::function<std::unique_ptr<Link>(const std::string& address)> connect = {};
+
+  bool has(std::string_view operation) const {
+    return operations.empty() || std::ranges::find(operations, operation) != operations.end();
+  }
 };
 using ManagerRegistry = Registry<ManagerEntry>;
 
@@ -115,6 +163,12 @@ namespace detail {
 // Accepts connections, each served by a thread of its own.
 void serve_connections(Server& server, int creator, int listener,
                        const std::function<std::unique_ptr<Link>()>& accept);
+// For a host that serves no calls itself: until the server is told to end, `creator` is readable,
+// or that one.
+void wait_for_end(const Server& server, int creator, int also = -1);
+// Over a channel.
+using Connect = std::function<std::unique_ptr<Link>(const std::string& address)>;
+std::shared_ptr<AnyStore> open_client(StorePlace place, std::string key, Connect connect);
 }  // namespace detail
 
 template <ManagerChannel C>
@@ -144,7 +198,10 @@ struct RegisterManager {
          std::move(traits),
          {},
          [](const std::string& address) { return std::make_unique<ChannelHost<C>>(address); },
-         [](const std::string& address) { return C::connect(address); }});
+         [](const StorePlace& place, const std::string& key) {
+           return detail::open_client(place, key, C::connect);
+         },
+         C::connect});
   }
 };
 

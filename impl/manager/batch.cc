@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "impl/manager/client.h"
+#include "impl/manager/backend.h"
+#include "impl/manager/protocol.h"
 
 namespace ipc {
 
@@ -24,7 +25,7 @@ void BatchResults::check() const {
 }
 
 std::size_t Batch::call(const Proxy& proxy, std::string_view operation, Object::List arguments) {
-  if (!called_.empty() && called_.front().client() != proxy.client()) {
+  if (!called_.empty() && called_.front().store() != proxy.store()) {
     throw ValueError("a batch is of one manager, this object is another's");
   }
   calls_.push_back(
@@ -38,7 +39,7 @@ BatchResults Batch::run(Deadline deadline) {
   Object::List calls = std::exchange(calls_, {});
   if (called.empty()) return BatchResults({});
   Object replies =
-      called.front().client()->call(detail::kServer, detail::kTogether, std::move(calls), deadline);
+      called.front().store()->call(detail::kServer, detail::kTogether, std::move(calls), deadline);
   if (replies.size() != called.size()) throw RemoteError("the server has not answered each call");
   return BatchResults(std::move(replies.as_list()));
 }

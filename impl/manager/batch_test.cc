@@ -20,8 +20,8 @@ class ManagerBatchProcesses : public OverBackends {
   Batch batch;
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, ManagerBatchProcesses,
-                         testing::ValuesIn(usable_backends<ManagerRegistry>()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerBatchProcesses, testing::ValuesIn(servers()),
+                         backend_name);
 
 TEST_P(ManagerBatchProcesses, IsDoneInItsOrder) {
   const auto l = m.list();

@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "impl/manager/client.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <utility>
 
 #include "impl/codec/encoding.h"
 #include "impl/manager/authentication.h"
-#include "impl/manager/authkey.h"
 #include "impl/manager/errors.h"
+#include "impl/manager/stores.h"
 
 namespace ipc::detail {
 namespace {
-
-thread_local Client* the_replying = nullptr;
-
-// While one reply is decoded another may be: of a manager whose proxy is in the first.
-class Replying {
- public:
-  explicit Replying(Client* client) : before_(std::exchange(the_replying, client)) {}
-  ~Replying() { the_replying = before_; }
-  Replying(const Replying&) = delete;
-  Replying& operator=(const Replying&) = delete;
-
- private:
-  Client* const before_;
-};
 
 // Of this thread, in its process.
 std::uint64_t thread_number() {
@@ -39,98 +22,15 @@ std::uint64_t thread_number() {
 
 }  // namespace
 
-// The clients of this process, and what a fork does with them.
-class Forks {
- public:
-  // Never destroyed: clients may end after static objects.
-  static Forks& here() {
-    static auto* const forks = new Forks;
-    return *forks;
-  }
-
-  std::shared_ptr<Client> find_or_make(const StorePlace& place) {
-    const ManagerEntry& entry = ManagerRegistry::get(place.backend);
-    std::string key = authkey();  // before the lock: a fork takes both, in either order
-    const std::lock_guard hold(mutex_);
-    std::weak_ptr<Client>& known = clients_[place];
-    std::shared_ptr<Client> client = known.lock();
-    if (!client) {
-      client = std::make_shared<Client>(entry, place, std::move(key));
-      known = client;
-    }
-    return client;
-  }
-  void remove(const Client& client) {
-    const std::lock_guard hold(mutex_);
-    const auto found = clients_.find(client.place());
-    if (found != clients_.end() && found->second.expired()) clients_.erase(found);
-    std::erase_if(by_name_, [](const auto& each) { return each.second.expired(); });
-  }
-  void set_name(const StorePlace& name, std::weak_ptr<Client> client) {
-    const std::lock_guard hold(mutex_);
-    by_name_.insert_or_assign(name, std::move(client));
-  }
-  std::shared_ptr<Client> find_by_name(const StorePlace& name) {
-    const std::lock_guard hold(mutex_);
-    const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : found->second.lock();
-  }
-
- private:
-  Forks() {
-    pthread_atfork([] { here().before(); }, [] { here().after(&Client::after_fork_in_parent); },
-                   [] { here().after(&Client::after_fork_in_child); });
-  }
-
-  void before() {
-    mutex_.lock();
-    for (const auto& [place, each] : clients_) {
-      if (auto client = each.lock()) forking_.push_back(std::move(client));
-    }
-    for (const auto& client : forking_) client->before_fork();
-  }
-  void after(void (Client::*each)()) {
-    for (const auto& client : forking_) ((*client).*each)();
-    std::vector<std::shared_ptr<Client>> done;
-    done.swap(forking_);  // ends what nobody else has, after the lock
-    mutex_.unlock();
-  }
-
-  std::mutex mutex_;
-  std::map<StorePlace, std::weak_ptr<Client>> clients_;
-  std::map<StorePlace, std::weak_ptr<Client>> by_name_;  // what their servers call themselves
-  std::vector<std::shared_ptr<Client>> forking_;
-};
-
-std::shared_ptr<Client> Client::of(const StorePlace& place) {
-  return Forks::here().find_or_make(place);
+std::shared_ptr<AnyStore> open_client(StorePlace place, std::string key, Connect connect) {
+  return std::make_shared<Client>(std::move(place), std::move(key), std::move(connect));
 }
 
-std::shared_ptr<Client> Client::of_server(const StorePlace& name) {
-  if (the_replying != nullptr && the_replying->place().backend == name.backend &&
-      the_replying->name() == name.address) {
-    return the_replying->shared_from_this();
-  }
-  std::shared_ptr<Client> known = Forks::here().find_by_name(name);
-  return known ? known : of(name);
-}
-
-const Client* Client::replying() { return the_replying; }
-
-Client::Client(const ManagerEntry& entry, StorePlace place, std::string key)
-    : entry_(entry), place_(std::move(place)), key_(std::move(key)), name_(place_.address) {}
-
-Client::~Client() { Forks::here().remove(*this); }
-
-void Client::set_keeper(std::weak_ptr<void> keeper) {
-  const std::lock_guard hold(mutex_);
-  keeper_ = std::move(keeper);
-}
-
-std::shared_ptr<void> Client::keeper() const {
-  const std::lock_guard hold(mutex_);
-  return keeper_.lock();
-}
+Client::Client(StorePlace place, std::string key, Connect connect)
+    : AnyStore(std::move(place)),
+      connect_(std::move(connect)),
+      key_(std::move(key)),
+      name_(this->place().address) {}
 
 // A connection in one call. One whose call is not over goes: who knows what is on it.
 class Client::Lease {
@@ -156,7 +56,7 @@ class Client::Lease {
 
 Object Client::call(std::uint64_t object, std::string_view operation, Object::List arguments,
                     Deadline deadline) {
-  const auto gone = [this] { return ServerGone("the manager at " + place_.address + " is gone"); };
+  const auto gone = [this] { return ServerGone("the manager at " + place().address + " is gone"); };
   // They end after the reply: the server may have a proxy among them from nobody else.
   const Object all = Object::list(std::move(arguments));
   Lease lease(*this, take_or_gone());
@@ -172,7 +72,7 @@ Object Client::call(std::uint64_t object, std::string_view operation, Object::Li
     throw gone();
   }
   lease.set_over(true);
-  const Replying scope(this);
+  const Replying scope(*this);
   return value_of(lease->reply.bytes());
 }
 
@@ -185,7 +85,7 @@ void Client::connect(const std::string& key) {
   hold.lock();
   name_ = name;
   hold.unlock();  // a fork takes the other lock first
-  Forks::here().set_name({place_.backend, name}, weak_from_this());
+  set_server_name({place().backend, name}, weak_from_this());
 }
 
 std::string Client::name() const {
@@ -197,7 +97,7 @@ Client::Connection* Client::take_or_gone() {
   try {
     return take();
   } catch (const std::system_error& error) {
-    throw ServerGone("the manager at " + place_.address + " is gone: " + error.what());
+    throw ServerGone("the manager at " + place().address + " is gone: " + error.what());
   }
 }
 
@@ -249,9 +149,9 @@ void Client::drop_idle_locked() {
 std::unique_ptr<Client::Connection> Client::open(const std::string& key, const Hello& hello,
                                                  std::uint64_t& session) const {
   auto made = std::make_unique<Connection>();
-  made->link = entry_.connect(place_.address);
+  made->link = connect_(place().address);
   if (!authenticate(*made->link, key, Role::client)) {
-    throw AuthenticationError("the manager at " + place_.address + " has another key, or is none");
+    throw AuthenticationError("the manager at " + place().address + " has another key, or is none");
   }
   append_hello(hello, made->request);
   std::optional<std::uint64_t> joined;
@@ -259,7 +159,7 @@ std::unique_ptr<Client::Connection> Client::open(const std::string& key, const H
       made->link->receive(made->reply) == Status::ok) {
     joined = parse_session(made->reply.bytes());
   }
-  if (!joined) throw ServerGone("the manager at " + place_.address + " is gone");
+  if (!joined) throw ServerGone("the manager at " + place().address + " is gone");
   session = *joined;
   return made;
 }

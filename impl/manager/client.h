@@ -24,37 +24,22 @@
 
 namespace ipc::detail {
 
-class Client final : public AnyStore, public std::enable_shared_from_this<Client> {
+class Client final : public AnyStore {
  public:
-  // The one of this process for that place. It has this process's key until it connects with
-  // another. Connects to nobody.
-  static std::shared_ptr<Client> of(const StorePlace& place);
-  // The one for a proxy in which a server has this name for itself: whose reply this thread is
-  // decoding, where that is of such a one, for servers on two machines may have the same name; else
-  // the last that has connected with such a one, by whatever address; else as `of`.
-  static std::shared_ptr<Client> of_server(const StorePlace& name);
-  // Whose reply this thread is decoding: its references are counted already.
-  static const Client* replying();
+  Client(StorePlace place, std::string key, Connect connect);
 
-  Client(const ManagerEntry& entry, StorePlace place, std::string key);
-  ~Client() override;
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
+  std::string name() const override;
   Object call(std::uint64_t object, std::string_view operation, Object::List arguments,
               Deadline deadline) override;
   // A connection more, with that key, which the next ones have from then on. From then on it is
-  // known by the server's own name, too (of_server). Throws ServerGone, std::system_error when
-  // nobody listens there, AuthenticationError.
-  void connect(const std::string& key);
+  // known by the server's own name, too (store_of_server).
+  void connect(const std::string& key) override;
 
-  const StorePlace& place() const { return place_; }
-  // What must be there as long as a reference is: in the process that has started the server, that.
-  void set_keeper(std::weak_ptr<void> keeper);
-  std::shared_ptr<void> keeper() const;
+  void before_fork() override;
+  void after_fork_in_parent() override;
+  void after_fork_in_child() override;
 
  private:
-  friend class Forks;
   struct Connection {
     std::unique_ptr<Link> link;
     Buffer reply;
@@ -62,7 +47,6 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
   };
   class Lease;
 
-  std::string name() const;
   Connection* take();
   Connection* take_or_gone();
   void give_back(Connection* connection);
@@ -72,19 +56,14 @@ class Client final : public AnyStore, public std::enable_shared_from_this<Client
   std::unique_ptr<Connection> open(const std::string& key, const Hello& hello,
                                    std::uint64_t& session) const;
   bool server_has_gone_locked() const;
-  void before_fork();
-  void after_fork_in_parent();
-  void after_fork_in_child();
 
-  const ManagerEntry& entry_;
-  const StorePlace place_;
+  const Connect connect_;
   mutable std::mutex mutex_;
   std::string key_;
   std::string name_;           // the server's own address; until it has said so, that of the place
   std::uint64_t session_ = 0;  // 0: none yet
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> idle_;
-  std::weak_ptr<void> keeper_;
   // During a fork.
   std::unique_ptr<Connection> heir_;
   std::uint64_t heirs_session_ = 0;

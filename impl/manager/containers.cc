@@ -109,13 +109,8 @@ class ListReferent final : public Exposing<ListReferent>, Guarded {
   }
   Object index(Arguments& given, Caller&) {
     const std::lock_guard hold(mutex_);
-    const std::size_t size = items_.size();
-    const std::size_t from = given.size() > 1 ? cut_place(given[1], size, 0) : 0;
-    const std::size_t to = given.size() > 2 ? cut_place(given[2], size, size) : size;
-    for (std::size_t place = from; place < to; ++place) {
-      if (items_[place] == given[0]) return place;
-    }
-    throw ValueError(repr(given[0]) + " is not in list");
+    return place_of_first(given[0], items_, given.size() > 1 ? given[1] : Object(),
+                          given.size() > 2 ? given[2] : Object());
   }
   Object insert(Arguments& given, Caller&) {
     const std::lock_guard hold(mutex_);

@@ -23,9 +23,15 @@ class ManagerContainersProcesses : public OverBackends {
  protected:
   Manager m{options()};
 };
+class ManagerDictProcesses : public ManagerContainersProcesses {};
+class ManagerValueProcesses : public ManagerContainersProcesses {};
 
-INSTANTIATE_TEST_SUITE_P(Backends, ManagerContainersProcesses,
-                         testing::ValuesIn(usable_backends<ManagerRegistry>()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerContainersProcesses, testing::ValuesIn(servers()),
+                         backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerDictProcesses,
+                         testing::ValuesIn(managers_with({"dict.set"})), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerValueProcesses,
+                         testing::ValuesIn(managers_with({"Value.set"})), backend_name);
 
 Object plain(const ListProxy& items) { return items.get(SliceOf{}); }
 
@@ -151,7 +157,7 @@ TEST_P(ManagerContainersProcesses, AListIsGoneThroughItemByItem) {
   EXPECT_THAT(seen, testing::ElementsAre(1, 2, 3, 4)) << "it sees what is appended meanwhile";
 }
 
-TEST_P(ManagerContainersProcesses, ADictHasWhatPythonsHas) {
+TEST_P(ManagerDictProcesses, ADictHasWhatPythonsHas) {
   const auto d = m.dict(Object::dict({{"a", 1}}));
   d["b"] = 2;
   d.set(Object::tuple({1, 2}), "t");
@@ -180,7 +186,7 @@ TEST_P(ManagerContainersProcesses, ADictHasWhatPythonsHas) {
   EXPECT_EQ(d.size(), 0u);
 }
 
-TEST_P(ManagerContainersProcesses, ADictThrowsWhatPythonsDoes) {
+TEST_P(ManagerDictProcesses, ADictThrowsWhatPythonsDoes) {
   const auto d = m.dict();
   EXPECT_THAT([&] { d.at("q"); }, ThrowsMessage<KeyError>("'q'"));
   EXPECT_THAT([&] { d["q"].get(); }, ThrowsMessage<KeyError>("'q'"));
@@ -245,7 +251,7 @@ TEST_P(ManagerContainersProcesses, ThreadsShareTheLocalNamesOfANamespace) {
   EXPECT_EQ(n["_shared"], Object(999));
 }
 
-TEST_P(ManagerContainersProcesses, AValueIsAnything) {
+TEST_P(ManagerValueProcesses, AValueIsAnything) {
   const auto v = m.value("i", 7);
   EXPECT_EQ(v.get(), Object(7));
   EXPECT_EQ(v.str(), "Value('i', 7)");

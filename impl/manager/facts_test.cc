@@ -20,8 +20,8 @@ class ManagerFactsOfProcesses : public OverBackends {
   Manager m{options()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, ManagerFactsOfProcesses,
-                         testing::ValuesIn(usable_backends<ManagerRegistry>()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerFactsOfProcesses, testing::ValuesIn(servers()),
+                         backend_name);
 
 void run_in_children(int count, const std::function<void()>& body) {
   std::deque<Running> children;

@@ -51,8 +51,8 @@ class ManagerPoolProcesses : public OverBackends {
   Manager m{unstarted()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, ManagerPoolProcesses,
-                         testing::ValuesIn(usable_backends<ManagerRegistry>()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerPoolProcesses, testing::ValuesIn(servers()),
+                         backend_name);
 
 const Object kNumbers = list({1, 2, 3, 4, 5});
 const Object kSquares = list({1, 4, 9, 16, 25});

@@ -4,12 +4,13 @@
 #include <utility>
 
 #include "impl/driver/errors.h"
-#include "impl/manager/client.h"
 #include "impl/manager/containers.h"
 #include "impl/manager/locks.h"
 #include "impl/manager/managed_pool.h"
+#include "impl/manager/protocol.h"
 #include "impl/manager/rendezvous.h"
 #include "impl/manager/server_process.h"
+#include "impl/manager/stores.h"
 #include "impl/manager/values.h"
 
 namespace ipc {
@@ -57,7 +58,7 @@ struct Manager::State {
     if (phase != Phase::initial) throw StateError("the manager was started already");
   }
   std::shared_ptr<detail::ServerProcess> server;
-  std::shared_ptr<detail::Client> client;
+  std::shared_ptr<AnyStore> store;
 };
 
 Manager::Manager(ManagerOptions options)
@@ -89,20 +90,20 @@ void Manager::start(std::function<void()> initializer) {
   auto server = std::make_shared<detail::ServerProcess>(
       state_->entry, state_->address,
       detail::ServerContent{key_, state_->types, std::move(initializer)});
-  auto client = detail::Client::of(server->place());
-  client->connect(key_);
-  client->set_keeper(server);
+  auto store = detail::store_of(server->place());
+  store->connect(key_);
+  store->set_keeper(server);
   state_->address = server->place().address;
   state_->server = std::move(server);
-  state_->client = std::move(client);
+  state_->store = std::move(store);
   state_->phase = State::Phase::started;
 }
 
 void Manager::connect() {
   if (state_->phase != State::Phase::initial) throw ProcessError("the manager was started already");
-  auto client = detail::Client::of({state_->entry.name, address()});
-  client->connect(key_);
-  state_->client = std::move(client);
+  auto store = detail::store_of({state_->entry.name, address()});
+  store->connect(key_);
+  state_->store = std::move(store);
   state_->phase = State::Phase::connected;
 }
 
@@ -127,10 +128,10 @@ detail::ServerProcess& Manager::server() const {
 }
 
 Object Manager::call(std::string_view operation, Object::List arguments) const {
-  if (!state_->client || state_->phase == State::Phase::ended) {
+  if (!state_->store || state_->phase == State::Phase::ended) {
     throw StateError("server not yet started, or shut down");
   }
-  return state_->client->call(detail::kServer, operation, std::move(arguments), Deadline::never());
+  return state_->store->call(detail::kServer, operation, std::move(arguments), Deadline::never());
 }
 
 Proxy Manager::create(std::string_view type, Object::List arguments) const {

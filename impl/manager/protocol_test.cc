@@ -148,8 +148,8 @@ class ManagerStrangersProcesses : public OverBackends {
   ListProxy before = m.list(Object::list({1}));
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, ManagerStrangersProcesses,
-                         testing::ValuesIn(usable_backends<ManagerRegistry>()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerStrangersProcesses, testing::ValuesIn(servers()),
+                         backend_name);
 
 TEST_P(ManagerStrangersProcesses, AreTurnedAwayWithoutTheKey) {
   const auto stranger = link();

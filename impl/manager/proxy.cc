@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "impl/codec/msgpack.h"
-#include "impl/manager/client.h"
 #include "impl/manager/server.h"
+#include "impl/manager/stores.h"
 
 namespace ipc {
 namespace detail {
@@ -16,16 +16,16 @@ namespace detail {
 class Reference final : public Handle::Hold {
  public:
   // Where the server does not know the object any more, or is gone, the first call says so.
-  Reference(std::shared_ptr<Client> client, std::string type, std::uint64_t id)
-      : keeper_(client->keeper()),
-        client_(std::move(client)),
+  Reference(std::shared_ptr<AnyStore> store, std::string type, std::uint64_t id)
+      : keeper_(store->keeper()),
+        store_(std::move(store)),
         type_(std::move(type)),
         id_(id),
-        is_counted_(client_.get() == Client::replying() || count()) {}
+        is_counted_(store_.get() == Replying::store() || count()) {}
   ~Reference() override {
     if (!is_counted_) return;
     try {
-      client_->call(kServer, "release", {id_}, Deadline::never());
+      store_->call(kServer, "release", {id_}, Deadline::never());
     } catch (const std::exception&) {  // nobody counts any more
     }
   }
@@ -33,19 +33,19 @@ class Reference final : public Handle::Hold {
   Reference& operator=(const Reference&) = delete;
 
   Object call(std::string_view operation, Object::List arguments, Deadline deadline) const {
-    return client_->call(id_, operation, std::move(arguments), deadline);
+    return store_->call(id_, operation, std::move(arguments), deadline);
   }
   const std::string& type() const { return type_; }
-  const std::shared_ptr<Client>& client() const { return client_; }
+  const std::shared_ptr<AnyStore>& store() const { return store_; }
   std::uint64_t id() const { return id_; }
   bool is_of_same(const Reference& other) const {
-    return client_->place() == other.client_->place() && id_ == other.id_;
+    return store_->place() == other.store_->place() && id_ == other.id_;
   }
 
  private:
   bool count() const {
     try {
-      client_->call(kServer, "refer", {id_}, Deadline::never());
+      store_->call(kServer, "refer", {id_}, Deadline::never());
       return true;
     } catch (const std::exception&) {
       return false;
@@ -54,7 +54,7 @@ class Reference final : public Handle::Hold {
 
   // Goes last: it may end the server.
   const std::shared_ptr<void> keeper_;
-  const std::shared_ptr<Client> client_;
+  const std::shared_ptr<AnyStore> store_;
   const std::string type_;
   const std::uint64_t id_;
   const bool is_counted_;
@@ -80,7 +80,7 @@ std::shared_ptr<const Handle::Hold> hold_on_arrival(std::span<const std::byte> b
   Detail detail(bytes);
   Server* const server = Server::here();
   if (server != nullptr && server->place() == detail.place) return server->find(detail.id);
-  return std::make_shared<Reference>(Client::of_server(detail.place), std::move(detail.type),
+  return std::make_shared<Reference>(store_of_server(detail.place), std::move(detail.type),
                                      detail.id);
 }
 
@@ -90,6 +90,13 @@ const bool registered = [] {
 }();
 
 }  // namespace
+
+Object proxy_of(const std::shared_ptr<AnyStore>& store, std::string_view type, std::uint64_t id) {
+  const Replying scope(*store);
+  return proxy_handle(store->place(), type, id,
+                      std::make_shared<Reference>(store, std::string(type), id));
+}
+
 }  // namespace detail
 
 Proxy::Proxy(Handle handle)
@@ -115,7 +122,7 @@ const std::string& Proxy::type() const { return reference_->type(); }
 
 std::string Proxy::str() const { return call("str").as_text(); }
 
-const std::shared_ptr<detail::Client>& Proxy::client() const { return reference_->client(); }
+const std::shared_ptr<AnyStore>& Proxy::store() const { return reference_->store(); }
 std::uint64_t Proxy::number() const { return reference_->id(); }
 
 bool Proxy::is_of_same(const Proxy& other) const {

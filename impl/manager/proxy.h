@@ -33,10 +33,10 @@
 #include "impl/os/deadline.h"
 
 namespace ipc {
+class AnyStore;
 namespace detail {
-class Client;
 class Reference;
-}  // namespace detail
+}
 
 class Proxy {
  public:
@@ -59,7 +59,7 @@ class Proxy {
 
  private:
   friend class Batch;
-  const std::shared_ptr<detail::Client>& client() const;
+  const std::shared_ptr<AnyStore>& store() const;
   std::uint64_t number() const;  // of the object, in its server
   bool is_of_same(const Proxy& other) const;
 

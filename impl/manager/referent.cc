@@ -23,6 +23,13 @@ std::shared_ptr<Referent> Arguments::referent(std::size_t number) const {
   return held->referent;
 }
 
+void Arguments::require_count(std::size_t least, std::size_t most,
+                              std::string_view operation) const {
+  if (size() >= least && size() <= most) return;
+  throw TypeError(std::string(operation) + " takes " + std::to_string(least) + " to " +
+                  std::to_string(most) + " arguments, not " + std::to_string(size()));
+}
+
 Caller::Caller(int hang_up_fd, Adopt adopt)
     : hang_up_fd_(hang_up_fd),
       woken_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),

@@ -46,6 +46,8 @@ class Arguments {
   explicit Arguments(Object::List all) : all_(std::move(all)) {}
 
   std::size_t size() const { return all_.size(); }
+  // Throws TypeError unless there are so many for that operation.
+  void require_count(std::size_t least, std::size_t most, std::string_view operation) const;
   // REQUIRES of both: there is one of that number.
   const Object& operator[](std::size_t number) const { return all_[number]; }
   Object take(std::size_t number) { return std::move(all_[number]); }
@@ -174,11 +176,7 @@ class Methods {
     const auto found = by_name_.find(name);
     if (found == by_name_.end()) throw RemoteError("no operation '" + std::string(name) + "'");
     const Exposed& exposed = found->second;
-    if (arguments.size() < exposed.least || arguments.size() > exposed.most) {
-      throw TypeError(std::string(name) + " takes " + std::to_string(exposed.least) + " to " +
-                      std::to_string(exposed.most) + " arguments, not " +
-                      std::to_string(arguments.size()));
-    }
+    arguments.require_count(exposed.least, exposed.most, name);
     return (object.*exposed.method)(arguments, caller);
   }
 

@@ -54,6 +54,15 @@ std::size_t cut_place(const Object& index, std::size_t size, std::size_t otherwi
   return static_cast<std::size_t>(bound(index, count, 1, static_cast<std::int64_t>(otherwise)));
 }
 
+std::size_t place_of_first(const Object& value, const Items& items, const Object& start,
+                           const Object& stop) {
+  const std::size_t end = cut_place(stop, items.size(), items.size());
+  for (std::size_t place = cut_place(start, items.size(), 0); place < end; ++place) {
+    if (items[place] == value) return place;
+  }
+  throw ValueError(repr(value) + " is not in list");
+}
+
 Slice::Slice(const Object& start, const Object& stop, const Object& step, std::size_t size) {
   by = step.is_none() ? 1 : step.as_integer();
   if (by == 0) throw ValueError("slice step cannot be zero");

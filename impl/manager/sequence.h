@@ -18,6 +18,10 @@ std::size_t place_of(const Object& index, std::size_t size, const std::string& o
 // Of insert and index: cut to the sequence. None: `otherwise`.
 std::size_t cut_place(const Object& index, std::size_t size, std::size_t otherwise);
 
+// Python's index(value, start, stop); each of these may be None. Throws ValueError, TypeError.
+std::size_t place_of_first(const Object& value, const Items& items, const Object& start,
+                           const Object& stop);
+
 // start:stop:step of a sequence of `size` items; each may be None. Throws TypeError, ValueError for
 // a step of 0.
 struct Slice {

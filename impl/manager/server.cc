@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <utility>
 
@@ -18,6 +19,8 @@
 
 namespace ipc::detail {
 namespace {
+
+constexpr std::chrono::seconds kPatience{10};  // with one who is turned away
 
 Server* the_server = nullptr;
 
@@ -171,7 +174,12 @@ void Server::serve(Link& link) {
   Joined joined(*this, *hello);
   Bytes reply;
   append_session(joined.number(), reply);
-  if (link.send(reply) != Status::ok || joined.number() == 0) return;
+  if (link.send(reply) != Status::ok) return;
+  if (joined.number() == 0) {  // until the client has read it and goes
+    link.limit(0, kPatience);
+    link.receive(message);
+    return;
+  }
   serve_session(link, joined.session(), joined.number());
 }
 
@@ -314,6 +322,14 @@ void serve_connections(Server& server, int creator, int listener,
     } catch (const std::system_error& error) {  // no more threads: this client gets an end
       std::fprintf(stderr, "a connection of a manager: %s\n", error.what());
     }
+  }
+}
+
+void wait_for_end(const Server& server, int creator, int also) {
+  std::array<pollfd, 3> watched{
+      {{server.stop_fd(), POLLIN, 0}, {creator, POLLIN, 0}, {also, POLLIN, 0}}};
+  while (poll(watched.data(), watched.size(), -1) < 0) {
+    if (errno != EINTR) throw_errno("poll");
   }
 }
 

@@ -62,6 +62,7 @@ class Server {
   int stop_fd() const { return stop_fd_; }
 
   const StorePlace& place() const { return place_; }
+  const std::string& key() const { return key_; }
   std::shared_ptr<Entry> find(std::uint64_t id) const;  // none: there is no such object
 
  private:

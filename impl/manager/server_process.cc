@@ -73,6 +73,7 @@ void ServerProcess::run(const ServerContent& content) {
   // Never destroyed: threads that serve connections end with the process only.
   auto* const server = new Server(place_, content.key, content.types, stop_.get());
   server->set_here();
+  host_->begin(*server);
   tell(serves_);
   host_->serve(*server, parent_process()->sentinel());
 }

@@ -14,22 +14,7 @@ namespace ipc {
 namespace {
 
 template <WaitClass kWaits>
-class ShmRing {
- public:
-  class Listener : public UnixListener {
-   public:
-    using UnixListener::UnixListener;
-    std::unique_ptr<Link> accept() {
-      UniqueFd accepted = accept_socket(socket());
-      if (!accepted) return nullptr;
-      return std::make_unique<RingLink<kWaits>>(std::move(accepted), detail::Role::server);
-    }
-  };
-
-  static std::unique_ptr<Link> connect(const std::string& address) {
-    return std::make_unique<RingLink<kWaits>>(connect_to_path(address), detail::Role::client);
-  }
-};
+using ShmRing = UnixChannel<RingLink<kWaits>>;
 
 Traits traits(WaitClass wait_class) {
   std::string summary =

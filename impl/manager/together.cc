@@ -26,23 +26,43 @@ Object::List& parts_of(Object& call) {
   return parts;
 }
 
+// What the call gives, or its error's name and text.
+Object result_or_error(std::size_t number, const std::function<Object(std::size_t)>& call) {
+  try {
+    return Object::list(Object::pack(call(number)));
+  } catch (const CallerGone&) {
+    throw;
+  } catch (const std::exception& error) {
+    const NamedError what = named(error);
+    return Object::list({what.name, as_utf8(what.text)});
+  } catch (...) {
+    return Object::list({"RemoteError", "what was thrown is no std::exception"});
+  }
+}
+
 }  // namespace
 
-Together::Call::Call(Object call)
+CallTogether::CallTogether(Object call)
     : object(parts_of(call)[0].as_unsigned()),
       operation(call[1].as_text()),
       arguments(std::move(parts_of(call)[2].as_list())) {}
+
+void call_together(std::size_t count, Object::List& results,
+                   const std::function<Object(std::size_t)>& call) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    results.push_back(result_or_error(i, call));
+    size += size_of(results.back());
+    if (size > kLongestMessage) throw RemoteError("the results cannot be sent: too long");
+  }
+}
 
 Object Together::call(std::string_view, Arguments& arguments, Caller& caller) {
   for (std::size_t i = 0; i < arguments.size(); ++i) calls_.emplace_back(arguments.take(i));
   Object::List results;
   try {
-    std::size_t size = 0;
-    for (Call& each : calls_) {
-      results.push_back(result_of(each, caller));
-      size += size_of(results.back());
-      if (size > kLongestMessage) throw RemoteError("the results cannot be sent: too long");
-    }
+    call_together(calls_.size(), results,
+                  [&](std::size_t number) { return result_of(calls_[number], caller); });
   } catch (...) {  // or the client has gone
     undo(results);
     throw;
@@ -55,20 +75,10 @@ void Together::undelivered(std::string_view, Arguments&, Object&& results) {
 }
 
 Object Together::result_of(Call& call, Caller& caller) const {
-  try {
-    call.entry = held_(call.object);
-    return Object::list(
-        Object::pack(call.entry->referent->call(call.operation, call.arguments, caller)));
-  } catch (const CallerGone&) {
-    throw;
-  } catch (const std::exception& error) {
-    call.entry.reset();
-    const NamedError what = named(error);
-    return Object::list({what.name, as_utf8(what.text)});
-  } catch (...) {
-    call.entry.reset();
-    return Object::list({"RemoteError", "what was thrown is no std::exception"});
-  }
+  std::shared_ptr<Entry> entry = held_(call.object);
+  Object result = entry->referent->call(call.operation, call.arguments, caller);
+  call.entry = std::move(entry);
+  return result;
 }
 
 // What a batch has given back itself, or called done, is not given back once more.

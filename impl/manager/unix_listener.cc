@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "impl/os/error.h"
+#include "impl/os/path_in_use.h"
 #include "impl/os/socket.h"
 
 namespace ipc {
@@ -37,18 +38,14 @@ void remove_with_directory(const std::string& path) noexcept {
 
 // Of this user's servers, where they were killed and nobody was left to do it.
 void remove_left_ones() {
-  std::error_code ignored;
-  for (const auto& each : std::filesystem::directory_iterator("/tmp", ignored)) {
-    const std::string directory = each.path().string();
-    struct stat status;
-    if (!directory.starts_with(kPlace) || lstat(directory.c_str(), &status) != 0 ||
-        status.st_uid != geteuid()) {
-      continue;
-    }
+  for (const std::string& directory : paths_of_this_user(kPlace)) {
     try {
       connect_to_path(directory + kFile);
     } catch (const std::system_error& error) {
-      if (error.code() == std::errc::connection_refused) remove_with_directory(directory + kFile);
+      if (error.code() == std::errc::connection_refused) {
+        std::error_code ignored;
+        std::filesystem::remove_all(directory, ignored);
+      }
     }
   }
 }

@@ -24,41 +24,18 @@ class ManagerWaitingProcesses : public OverBackends {
  protected:
   Manager m{options()};
 };
+class ManagerLockProcesses : public ManagerWaitingProcesses {};
+class ManagerQueueProcesses : public ManagerWaitingProcesses {};
 
-INSTANTIATE_TEST_SUITE_P(Backends, ManagerWaitingProcesses,
-                         testing::ValuesIn(usable_backends<ManagerRegistry>()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerWaitingProcesses, testing::ValuesIn(servers()),
+                         backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerLockProcesses,
+                         testing::ValuesIn(managers_with({"Lock.acquire", "Value.set"})),
+                         backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, ManagerQueueProcesses,
+                         testing::ValuesIn(managers_with({"Queue.put", "dict.set"})), backend_name);
 
-template <class F>
-auto in_thread(F f) {
-  return std::async(std::launch::async, std::move(f));
-}
-template <class Future>
-bool is_over(const Future& future, double seconds) {
-  return future.wait_for(std::chrono::duration<double>(seconds)) == std::future_status::ready;
-}
-
-// A process that has said that it is where the function leaves it; it is killed at the end.
-class There {
- public:
-  explicit There(const std::function<void()>& function)
-      : running_([this, function] {
-          function();
-          ends_.second.send(true);
-          for (;;) pause();
-        }) {
-    ends_.first.recv<bool>();
-  }
-  void kill() {
-    running_->kill();
-    ASSERT_TRUE(running_->join(kHang));
-  }
-
- private:
-  std::pair<Connection, Connection> ends_ = Pipe(false);
-  Running running_;
-};
-
-TEST_P(ManagerWaitingProcesses, ALockIsTakenOnceAndReleasedByAnybody) {
+TEST_P(ManagerLockProcesses, ALockIsTakenOnceAndReleasedByAnybody) {
   const auto lock = m.lock();
   EXPECT_TRUE(lock.acquire());
   EXPECT_FALSE(lock.acquire(false));
@@ -96,7 +73,7 @@ TEST_P(ManagerWaitingProcesses, AnRLockIsItsThreadsUntilAsManyReleases) {
   EXPECT_THROW(lock.release(), RuntimeError);
 }
 
-TEST_P(ManagerWaitingProcesses, AWaiterGetsTheLockThatIsReleased) {
+TEST_P(ManagerLockProcesses, AWaiterGetsTheLockThatIsReleased) {
   const auto lock = m.lock();
   lock.acquire();
   auto waiting = in_thread([&] { return lock.acquire(true, kHang); });
@@ -105,7 +82,7 @@ TEST_P(ManagerWaitingProcesses, AWaiterGetsTheLockThatIsReleased) {
   EXPECT_TRUE(waiting.get());
 }
 
-TEST_P(ManagerWaitingProcesses, ALockExcludesProcesses) {
+TEST_P(ManagerLockProcesses, ALockExcludesProcesses) {
   const auto lock = m.lock();
   const auto value = m.value("i", 0);
   const auto count = [&] {
@@ -344,7 +321,7 @@ TEST_P(ManagerWaitingProcesses, ABarriersActionRunsInTheServer) {
   EXPECT_THROW(own.barrier(1, "unknown"), RemoteError);
 }
 
-TEST_P(ManagerWaitingProcesses, AQueueKeepsOrderAndBounds) {
+TEST_P(ManagerQueueProcesses, AQueueKeepsOrderAndBounds) {
   const auto q = m.queue(2);
   EXPECT_TRUE(q.empty());
   q.put(1);
@@ -384,7 +361,7 @@ TEST_P(ManagerWaitingProcesses, AQueueCountsTasks) {
   EXPECT_TRUE(joinable.full());
 }
 
-TEST_P(ManagerWaitingProcesses, AWaitingGetHoldsUpNobody) {
+TEST_P(ManagerQueueProcesses, AWaitingGetHoldsUpNobody) {
   const auto q = m.queue();
   const auto d = m.dict();
   auto waiting = in_thread([&] { return q.get(true, kHang); });
@@ -397,7 +374,7 @@ TEST_P(ManagerWaitingProcesses, AWaitingGetHoldsUpNobody) {
   EXPECT_TRUE(other->join(kHang));
 }
 
-TEST_P(ManagerWaitingProcesses, APutWaitsForRoom) {
+TEST_P(ManagerQueueProcesses, APutWaitsForRoom) {
   const auto q = m.queue(1);
   q.put(1);
   auto waiting = in_thread([&] { q.put(2, true, kHang); });
@@ -433,7 +410,7 @@ TEST_P(ManagerWaitingProcesses, AKilledWaiterLosesNoItem) {
   EXPECT_THROW(q.get(true, kBrief), Empty);
 }
 
-TEST_P(ManagerWaitingProcesses, AQueuesItemsOfProducersComeInTheirOrder) {
+TEST_P(ManagerQueueProcesses, AQueuesItemsOfProducersComeInTheirOrder) {
   const auto q = m.queue(5);
   const auto produce = [&](int producer) {
     for (int i = 0; i < 50; ++i) q.put(Object::tuple({producer, i}));

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -95,6 +96,7 @@ class BoostMq {
         deadline, [this] { return queue_->get_num_msg() != 0 ? Status::ok : Status::timed_out; });
   }
   std::size_t capacity_bytes() const { return messages_ * message_bytes_; }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(queue_->get_num_msg()); }
 
   // Puts the end mark behind all messages. False when the queue is full.
   bool mark_end() { return queue_->try_send("", 0, kEndMark); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "impl/os/child.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio_ext.h>
 #include <sys/eventfd.h>
@@ -9,21 +10,35 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "impl/os/error.h"
+#include "impl/os/first_use.h"
 #include "impl/os/quiet_thread.h"
 
 namespace ipc {
 namespace {
 
-std::vector<void (*)()>& calls_at_end() {
-  static auto* const calls = new std::vector<void (*)()>;
-  return *calls;
+constinit FirstUse<std::vector<void (*)()>> calls_at_end;
+// Of them: a fork waits meanwhile, so that no child has it locked by a thread that it does not
+// have.
+constinit std::mutex calls_mutex;
+const int registered = pthread_atfork([] { calls_mutex.lock(); }, [] { calls_mutex.unlock(); },
+                                      [] { calls_mutex.unlock(); });
+
+// The last first, as exit has them.
+void call_all_at_end() {
+  std::unique_lock hold(calls_mutex);
+  const std::vector<void (*)()> all = calls_at_end.get();
+  hold.unlock();
+  for (auto call = all.rbegin(); call != all.rend(); ++call) (*call)();
 }
 
 int run(const std::function<int()>& body) {
@@ -74,7 +89,7 @@ Child fork_child(const std::function<int()>& body) {
       signals_of_maker.reset();
     }
     const int status = run(body);
-    for (const auto call : calls_at_end()) call();
+    call_all_at_end();
     flush_standard_streams();
     _exit(status);
   }
@@ -95,7 +110,10 @@ UniqueFd open_pidfd(pid_t pid) {
 }
 
 void at_process_end(void (*call)()) {
-  calls_at_end().push_back(call);
+  const std::lock_guard hold(calls_mutex);
+  std::vector<void (*)()>& all = calls_at_end.get();
+  if (std::ranges::find(all, call) != all.end()) return;
+  all.push_back(call);
   std::atexit(call);
 }
 

@@ -31,6 +31,8 @@ class Child {
   // Exit status, or minus the signal that ended it; nothing when the deadline passed first.
   std::optional<int> wait(Deadline deadline);
   void signal(int number);  // no effect after the end
+  // Of a copy made by fork: its destructor does nothing.
+  void leave_to_parent() { pid_ = -1; }
 
  private:
   friend Child fork_child(const std::function<int()>& body);
@@ -57,8 +59,8 @@ void flush_standard_streams();
 UniqueFd open_pidfd(pid_t pid);
 
 // From now on this process and those forked later call it when they end normally: with exit, by
-// returning from main, or from the body of fork_child. For what must leave the process first. Not
-// while another thread may do the same.
+// returning from main, or from the body of fork_child. For what must leave the process first. Asked
+// for twice, it is called once. Any thread may ask.
 void at_process_end(void (*call)());
 
 }  // namespace ipc

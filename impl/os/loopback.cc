@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <system_error>
 
 #include "impl/os/error.h"
 #include "impl/os/socket.h"
@@ -59,6 +60,15 @@ LoopbackConnection connect_over_loopback(
   }
   made.passive = accept_from(listener, name_of(made.active));
   return made;
+}
+
+std::optional<std::string> why_no_loopback() {
+  try {
+    connect_over_loopback([](int, int) {});
+    return std::nullopt;
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
 }
 
 void set_no_delay(int tcp) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 
 #include "impl/os/unique_fd.h"
 
@@ -17,6 +19,9 @@ struct LoopbackConnection {
 // that moment; who else comes is turned away. Throws std::system_error.
 LoopbackConnection connect_over_loopback(
     const std::function<void(int listener, int active)>& prepare);
+
+// Why this machine cannot: it has no loopback interface, or that is down.
+std::optional<std::string> why_no_loopback();
 
 // No Nagle: what is sent leaves at once. Throws std::system_error.
 void set_no_delay(int tcp);

@@ -7,7 +7,6 @@
 // Neither library tells who is gone.
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +14,6 @@
 #include <string>
 
 #include "impl/os/deadline.h"
-#include "impl/os/naps.h"
 #include "impl/os/status.h"
 
 namespace ipc {
@@ -46,30 +44,14 @@ concept MessageSocket = requires(S socket, const std::string& address, typename 
   { socket.has_message() } -> std::same_as<bool>;
   // Until take is worth another try. True when `end_fd` (-1: none) is readable.
   { socket.wait(end_fd, deadline) } -> std::same_as<bool>;
-  // The last call of one who dialled: waits until what was sent is written.
+  // The last call of one who dialled, over a pair: waits until what was sent has left this process
+  // for good, whether it ends or not, or nobody is left to take it.
   {socket.finish(deadline)};
+  // The last call of one who dialled and gives up what it sent: its end will harm nobody.
+  {socket.leave(deadline)};
   // How many messages may be under way, and how long one may be.
   { S::kMaxSlots } -> std::convertible_to<std::uint32_t>;
   { S::kMaxMessage } -> std::convertible_to<std::size_t>;
-  // How long finish cannot know whether what was sent is written.
-  { S::kUnknown } -> std::convertible_to<std::chrono::milliseconds>;
 };
-
-// Before finish, for a library that does not tell what is written: waits until nothing is under way
-// or, as far as can be seen from here, everything has been for as long as the `largest` message
-// takes at 10 MB/s.
-template <MessageSocket S, class Count>
-void wait_until_written(Deadline deadline, std::size_t largest, const Count& under_way) {
-  if (S::kUnknown.count() == 0) return;
-  const std::chrono::nanoseconds silence = S::kUnknown + std::chrono::nanoseconds(100 * largest);
-  auto left = under_way();
-  for (Deadline end = deadline.within(silence); left != 0 && !end.passed();) {
-    nap_until(deadline.within(std::chrono::milliseconds(1)), [] { return Status::timed_out; });
-    if (const auto now = under_way(); now != left) {
-      left = now;
-      end = deadline.within(silence);
-    }
-  }
-}
 
 }  // namespace ipc

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 // An nng socket as message_socket.h wants it. nng aborts in every process that was forked by one
 // that has used it, so each process loads a copy of the library for itself, from memory, with
-// variables of its own.
+// variables of its own. Longer than most: what an orderly end waits for is here as well, and only
+// nng knows that.
 #pragma once
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
+#include <linux/sockios.h>
 #include <nng/nng.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,18 +24,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "impl/os/error.h"
+#include "impl/os/first_use.h"
 #include "impl/os/message_socket.h"
+#include "impl/os/naps.h"
 #include "impl/os/per_process.h"
 #include "impl/os/unique_fd.h"
 #include "impl/os/unique_name.h"
@@ -63,6 +72,12 @@ struct NngLibrary {
   decltype(&nng_msg_body) msg_body;
   decltype(&nng_msg_len) msg_len;
   decltype(&nng_strerror) strerror;
+  decltype(&nng_stats_get) stats_get;
+  decltype(&nng_stats_free) stats_free;
+  decltype(&nng_stat_child) stat_child;
+  decltype(&nng_stat_next) stat_next;
+  decltype(&nng_stat_name) stat_name;
+  decltype(&nng_stat_value) stat_value;
 
   // Throws when `code` is not 0. `what` names the call and its object.
   void check(int code, const std::string& what) const {
@@ -98,16 +113,46 @@ class NngMessage {
   nng_msg* message_ = nullptr;
 };
 
+namespace nng_detail {
+
+inline constexpr std::string_view kScheme = "abstract://";
+
+// Bytes that the other side has not read of a connection that was dialled to this address; nothing
+// where there is none. nng does not hand out its descriptors, so all are looked at.
+inline std::optional<int> unread_by(std::string_view address) {
+  const std::string_view name = address.substr(kScheme.size());
+  std::error_code error;
+  const std::filesystem::directory_iterator end;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error); !error && entry != end;
+       entry.increment(error)) {
+    const int fd = std::stoi(entry->path().filename());
+    sockaddr_un peer{};
+    socklen_t length = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) continue;
+    constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path) + 1;  // the name begins with 0
+    if (peer.sun_family != AF_UNIX || length != kBefore + name.size()) continue;
+    int unread = 0;
+    if (std::memcmp(peer.sun_path + 1, name.data(), name.size()) == 0 &&
+        ioctl(fd, SIOCOUTQ, &unread) == 0) {
+      return unread;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace nng_detail
+
 class NngSocket {
  public:
   using Message = NngMessage;
-  static constexpr std::chrono::milliseconds kUnknown{200};
   static constexpr std::size_t kMaxMessage = std::numeric_limits<std::int32_t>::max();
   static constexpr std::uint32_t kMaxSlots = 8192;  // what its buffers may hold
   static constexpr const char* kNeeds = "Linux, nng";
 
   // A unix socket with an abstract name, which is gone with the socket.
-  static std::string unique_address() { return "abstract://" + unique_name().substr(1); }
+  static std::string unique_address() {
+    return std::string(nng_detail::kScheme) + unique_name().substr(1);
+  }
 
   static std::unique_ptr<NngSocket> dial(Pattern pattern, const std::string& address) {
     const NngLibrary& nng = NngLibrary::here();
@@ -117,6 +162,7 @@ class NngSocket {
     made->set(nng.set_ms, NNG_OPT_RECONNMINT, 1);  // until somebody listens
     made->set(nng.set_ms, NNG_OPT_RECONNMAXT, 20);
     nng.check(nng.dial(made->socket_, address.c_str(), nullptr, NNG_FLAG_NONBLOCK), address);
+    made->dialled_ = address;
     return made;
   }
 
@@ -149,6 +195,7 @@ class NngSocket {
   Status send(Message& message) {
     if (nng_.sendmsg(socket_, message.message_, 0) != 0) return Status::system_error;
     message.message_ = nullptr;
+    ++sent_;
     return Status::ok;
   }
   bool take(Message& message) {
@@ -175,10 +222,52 @@ class NngSocket {
     return ppoll(entries, 2, deadline.is_never() ? nullptr : &left, nullptr) > 0 &&
            entries[1].revents != 0;
   }
-  // nng does not tell what is written: who dialled waits kUnknown first.
-  void finish(Deadline) {}
+  // What is written is not safe: nng drops what it finds at a hang-up. So the other process must
+  // have read it, which the kernel tells of the connection.
+  void finish(Deadline deadline) {
+    bool connected = false;
+    nap_until(deadline, [&] {
+      const std::optional<int> unread = nng_detail::unread_by(dialled_);
+      if (!unread) return std::exchange(connected, false) ? Status::closed : Status::timed_out;
+      connected = true;
+      return connections().messages >= sent_ && nng_detail::unread_by(dialled_) == 0
+                 ? Status::ok
+                 : Status::timed_out;
+    });
+  }
+  // nng 1.5 takes an error of a connection that is closed while both sides introduce themselves for
+  // one of the listener's own, which then listens no more.
+  void leave(Deadline deadline) {
+    nap_until(deadline, [&] { return connections().open != 0 ? Status::ok : Status::timed_out; });
+  }
 
  private:
+  struct Connections {
+    int open = 0;                // both sides have introduced themselves
+    std::uint64_t messages = 0;  // written whole over those
+  };
+  Connections connections() const {
+    nng_stat* all = nullptr;
+    if (nng_.stats_get(&all) != 0) return {1, sent_};  // nng was built without
+    Connections found;
+    for (nng_stat* entry = nng_.stat_child(all); entry != nullptr; entry = nng_.stat_next(entry)) {
+      if (nng_.stat_name(entry) != std::string_view("pipe")) continue;
+      bool is_ours = false;
+      std::uint64_t sent = 0;
+      for (nng_stat* one = nng_.stat_child(entry); one != nullptr; one = nng_.stat_next(one)) {
+        const std::string_view name = nng_.stat_name(one);
+        const std::uint64_t value = nng_.stat_value(one);
+        if (name == "socket") is_ours = value == socket_.id;
+        if (name == "tx_msgs") sent = value;
+      }
+      if (!is_ours) continue;
+      ++found.open;
+      found.messages += sent;
+    }
+    nng_.stats_free(all);
+    return found;
+  }
+
   // A message that a thread of nng receives, and rings for.
   struct Arrival {
     explicit Arrival(const NngLibrary& library) : nng(library), bell(eventfd(0, EFD_CLOEXEC)) {
@@ -217,6 +306,8 @@ class NngSocket {
 
   const NngLibrary& nng_;
   nng_socket socket_ = NNG_SOCKET_INITIALIZER;
+  std::string dialled_;
+  std::uint64_t sent_ = 0;
   std::unique_ptr<Arrival> arrival_;  // of one who listens
   Message next_;                      // what has come
 };
@@ -238,15 +329,15 @@ inline constexpr const char* kFile = "libnng.so.1";
 // Where the system has the library. It is not used, so that nng takes no notice of this process.
 // Asked once, before there are copies, which answer to the same name.
 inline const std::string& path_of_library() {
-  static const std::string path = [] {
+  static constinit FirstUse<const std::string> path;
+  return path.get([] {
     void* const library = dlopen(kFile, RTLD_LAZY | RTLD_LOCAL);
     link_map* map = nullptr;
     if (library == nullptr || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) throw_dl(kFile);
     std::string name = map->l_name;
     dlclose(library);
     return name;
-  }();
-  return path;
+  });
 }
 
 // The dynamic linker takes files of different names and inodes for different libraries.
@@ -297,6 +388,12 @@ inline NngLibrary load() {
   find(library, "nng_msg_body", nng.msg_body);
   find(library, "nng_msg_len", nng.msg_len);
   find(library, "nng_strerror", nng.strerror);
+  find(library, "nng_stats_get", nng.stats_get);
+  find(library, "nng_stats_free", nng.stats_free);
+  find(library, "nng_stat_child", nng.stat_child);
+  find(library, "nng_stat_next", nng.stat_next);
+  find(library, "nng_stat_name", nng.stat_name);
+  find(library, "nng_stat_value", nng.stat_value);
   return nng;
 }
 
@@ -305,11 +402,13 @@ struct Loaded {
   NngLibrary library;
 };
 
+// Never destroyed: for threads until the end.
+inline constinit FirstUse<PerProcess<Loaded>> copies;
+
 }  // namespace nng_detail
 
 inline const NngLibrary& NngLibrary::here() {
-  static auto* const copies = new PerProcess<nng_detail::Loaded>;  // for threads until the end
-  nng_detail::Loaded& mine = copies->get();
+  nng_detail::Loaded& mine = nng_detail::copies.get().get();
   std::call_once(mine.once, [&] { mine.library = nng_detail::load(); });
   return mine.library;
 }

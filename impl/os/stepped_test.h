@@ -2,14 +2,19 @@
 // A process that is held (ptrace) after each of its machine instructions, or at its system calls.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <sched.h>
+#include <link.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -41,8 +46,15 @@ class Stepped {
     go_on(PTRACE_CONT);
     if (stop() != SIGSTOP) throw std::runtime_error("the held process got a signal");
   }
-  // One instruction; false when that led to a mark.
-  bool step() { return go_unless_marked(PTRACE_SINGLESTEP); }
+  // One instruction; false when that led to a mark. What the kernel lends to read its clock counts
+  // as one: it begins again when a tick of the clock comes in between, and so would never end where
+  // others have their turns meanwhile.
+  bool step() {
+    do {
+      if (!go_unless_marked(PTRACE_SINGLESTEP)) return false;
+    } while (is_in_vdso());
+    return true;
+  }
   // To the next entry into a system call or the return from one; false when a mark came first.
   bool to_system_call() { return go_unless_marked(PTRACE_SYSCALL); }
   void kill() {
@@ -59,6 +71,15 @@ class Stepped {
     }
     return signal == SIGTRAP;
   }
+  bool is_in_vdso() const {
+#if defined(__x86_64__)
+    const auto place = static_cast<std::uintptr_t>(
+        ptrace(PTRACE_PEEKUSER, child_.pid(), offsetof(user_regs_struct, rip), nullptr));
+    return place - reinterpret_cast<std::uintptr_t>(vdso_.data()) < vdso_.size();
+#else
+    return false;
+#endif
+  }
   void go_on(__ptrace_request how) {
     if (ptrace(how, child_.pid(), nullptr, nullptr) != 0) throw_errno("ptrace");
   }
@@ -74,27 +95,31 @@ class Stepped {
     return info.si_status;
   }
 
+  // vdso(7), an ELF image in memory, at the same place in a child. Empty where there is none.
+  static std::span<const std::byte> vdso() {
+    const auto* const begin = reinterpret_cast<const std::byte*>(getauxval(AT_SYSINFO_EHDR));
+    if (begin == nullptr) return {};
+    const auto* const image = reinterpret_cast<const ElfW(Ehdr)*>(begin);
+    const auto* const parts = reinterpret_cast<const ElfW(Phdr)*>(begin + image->e_phoff);
+    std::size_t size = 0;
+    for (const auto& part : std::span(parts, image->e_phnum)) {
+      if (part.p_type == PT_LOAD) size = std::max<std::size_t>(size, part.p_vaddr + part.p_memsz);
+    }
+    return {begin, size};
+  }
+
+  const std::span<const std::byte> vdso_ = vdso();
   Child child_;
 };
 
-class Stepping : public testing::Test {
- protected:
-  void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "a sanitizer's instructions are not the ring's";
-#endif
-    Child tried =
-        fork_child([] { return ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 1; });
-    if (tried.wait(Deadline::never()) != 0) GTEST_SKIP() << "ptrace is forbidden here";
-    sched_getaffinity(0, sizeof allowed_, &allowed_);
-    pin_to_cpu(allowed_cpus().back());  // to be woken on another CPU takes ten times as long
-  }
-  void TearDown() override {
-    if (CPU_COUNT(&allowed_) != 0) sched_setaffinity(0, sizeof allowed_, &allowed_);
-  }
+// Whether this system allows it.
+inline bool can_step() {
+  Child tried = fork_child([] { return ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 1; });
+  return tried.wait(Deadline::never()) == 0;
+}
 
- private:
-  cpu_set_t allowed_{};
-};
+// To be woken on another CPU takes ten times as long: the holder stays on one, and so do those that
+// it starts.
+inline void stay_on_one_cpu() { pin_to_cpu(allowed_cpus().back()); }
 
 }  // namespace ipc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A name for a kernel object that is to lose it at once: one that nobody else has.
+// Names for what is to lose them at once.
 #pragma once
 
 #include <unistd.h>
@@ -11,6 +11,10 @@
 
 namespace ipc {
 
+// How the name of a folder of ours in TMPDIR begins.
+inline constexpr char kTemporaryFolder[] = "ipcbench.";
+
+// For a kernel object: one that nobody else has.
 inline std::string unique_name() {
   static std::atomic<unsigned> count{0};  // two threads may see the same time
   return "/ipcbench-" + std::to_string(getpid()) + "-" + std::to_string(monotonic_ns()) + "-" +

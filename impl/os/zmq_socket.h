@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// A ZeroMQ socket as message_socket.h wants it, through cppzmq. Each has a context, and so two
-// threads, of its own: contexts do not survive fork, and only the end of its context tells that
-// what a socket had sent is written.
+// A ZeroMQ socket as message_socket.h wants it, through cppzmq. Each of these has a context, and so
+// two threads, of its own: contexts do not survive fork, and only the end of its context tells that
+// what a socket had sent is written. `make` gives others, for who wants what they can.
 #pragma once
 
 #include <poll.h>
+#include <pthread.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <zmq.hpp>
@@ -20,11 +21,17 @@
 #include "impl/os/unique_name.h"
 
 namespace ipc {
+namespace zmq_detail {
+
+inline constinit std::mutex context_mutex;
+inline const int registered = pthread_atfork(
+    [] { context_mutex.lock(); }, [] { context_mutex.unlock(); }, [] { context_mutex.unlock(); });
+
+}  // namespace zmq_detail
 
 class ZmqSocket {
  public:
   using Message = zmq::message_t;
-  static constexpr std::chrono::milliseconds kUnknown{0};
   static constexpr std::size_t kMaxMessage = std::numeric_limits<std::int32_t>::max();
   static constexpr std::uint32_t kMaxSlots = 1 << 20;
   static constexpr const char* kNeeds = "Linux, libzmq";
@@ -33,20 +40,54 @@ class ZmqSocket {
   static std::string unique_address() { return "ipc://@" + unique_name().substr(1); }
 
   static std::unique_ptr<ZmqSocket> dial(Pattern pattern, const std::string& address) {
-    auto made = make(pattern == Pattern::pair ? ZMQ_PAIR : ZMQ_PUSH);
-    if (zmq_connect(made->socket_.handle(), address.c_str()) != 0) throw_errno(address);
+    auto made = make_alone(pattern == Pattern::pair ? ZMQ_PAIR : ZMQ_PUSH);
+    made->connect(address);
     return made;
   }
 
   static std::unique_ptr<ZmqSocket> listen(Pattern pattern, const std::string& address) {
-    auto made = make(pattern == Pattern::pair ? ZMQ_PAIR : ZMQ_PULL);
-    if (zmq_bind(made->socket_.handle(), address.c_str()) == 0) return made;
+    auto made = make_alone(pattern == Pattern::pair ? ZMQ_PAIR : ZMQ_PULL);
+    if (made->join(zmq_bind, address)) return made;
     if (errno == EADDRINUSE) return nullptr;
     throw_errno(address);
   }
 
-  Status send(Message& message) {
-    while (zmq_msg_send(message.handle(), socket_.handle(), 0) < 0) {
+  // The first one of a process makes it begin with libsodium, under a lock that a fork would leave
+  // locked in the child: a fork waits meanwhile.
+  static std::shared_ptr<zmq::context_t> make_context() {
+    const std::lock_guard hold(zmq_detail::context_mutex);
+    return std::make_shared<zmq::context_t>();
+  }
+
+  // Of any type, connected with nobody. Throws std::system_error.
+  static std::unique_ptr<ZmqSocket> make(int type, std::shared_ptr<zmq::context_t> context) try {
+    return std::unique_ptr<ZmqSocket>(new ZmqSocket(std::move(context), type));
+  } catch (const zmq::error_t& error) {
+    errno = error.num();
+    throw_errno("zmq_socket");
+  }
+  void connect(const std::string& address) {
+    if (!join(zmq_connect, address)) throw_errno(address);
+  }
+  void bind(const std::string& address) {
+    if (!join(zmq_bind, address)) throw_errno(address);
+  }
+  template <class Value>
+  void set(int option, const Value& value) {
+    if (zmq_setsockopt(socket_.handle(), option, &value, sizeof value) != 0) {
+      throw_errno("zmq_setsockopt " + std::to_string(option));
+    }
+  }
+  int get(int option) {
+    int value = 0;
+    std::size_t size = sizeof value;
+    while (zmq_getsockopt(socket_.handle(), option, &value, &size) != 0 && errno == EINTR) {
+    }
+    return value;
+  }
+
+  Status send(Message& message, int flags = 0) {
+    while (zmq_msg_send(message.handle(), socket_.handle(), flags) < 0) {
       if (errno != EINTR) return Status::system_error;
     }
     return Status::ok;
@@ -70,12 +111,13 @@ class ZmqSocket {
     const timespec left = deadline.is_never() ? timespec{1'000'000, 0} : deadline.remaining();
     set(ZMQ_LINGER, static_cast<int>(left.tv_sec * 1000 + left.tv_nsec / 1'000'000));
     socket_.close();
-    context_.close();
+    context_.reset();
   }
+  void leave(Deadline) {}
 
  private:
-  ZmqSocket(zmq::context_t context, int type)
-      : context_(std::move(context)), socket_(context_, static_cast<zmq::socket_type>(type)) {
+  ZmqSocket(std::shared_ptr<zmq::context_t> context, int type)
+      : context_(std::move(context)), socket_(*context_, static_cast<zmq::socket_type>(type)) {
     set(ZMQ_SNDHWM, 0);  // unbounded
     set(ZMQ_RCVHWM, 0);
     set(ZMQ_LINGER, 0);
@@ -83,25 +125,18 @@ class ZmqSocket {
     set(ZMQ_RECONNECT_IVL_MAX, 20);
   }
 
-  static std::unique_ptr<ZmqSocket> make(int type) try {
-    return std::unique_ptr<ZmqSocket>(new ZmqSocket(zmq::context_t(), type));
-  } catch (const zmq::error_t& error) {
-    errno = error.num();
-    throw_errno("zmq_socket");
+  // A signal may interrupt it before anything is done.
+  bool join(int (*how)(void* socket, const char* address), const std::string& address) {
+    int failed;
+    do {
+      failed = how(socket_.handle(), address.c_str());
+    } while (failed != 0 && errno == EINTR);
+    return failed == 0;
   }
 
-  void set(int option, int value) {
-    zmq_setsockopt(socket_.handle(), option, &value, sizeof value);
-  }
-  int get(int option) {
-    int value = 0;
-    std::size_t size = sizeof value;
-    while (zmq_getsockopt(socket_.handle(), option, &value, &size) != 0 && errno == EINTR) {
-    }
-    return value;
-  }
+  static std::unique_ptr<ZmqSocket> make_alone(int type) { return make(type, make_context()); }
 
-  zmq::context_t context_;  // outlives the socket
+  std::shared_ptr<zmq::context_t> context_;  // outlives the socket
   zmq::socket_t socket_;
 };
 

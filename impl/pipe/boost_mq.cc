@@ -19,6 +19,7 @@ const RegisterPipe<MqPipe<BoostMq>> registered(
                  .wait_class = WaitClass::block,
                  .max_message = BoostMq::kMaxMessage,
                  .unsized_message = BoostMq::kUnknownMessage,
+                 .capacity = CapacityUnit::items,
                  .waitable = Waitable::slices,
                  .survives_kill = false,
                  .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file,
@@ -26,7 +27,7 @@ const RegisterPipe<MqPipe<BoostMq>> registered(
                  .on_kill = "end of file after the messages already sent, unless killed in the "
                             "moment that it holds the lock: then the other side hangs",
                  .leftovers = "its name, if it is killed while it is being made",
-                 .needs = "Boost.Interprocess"});
+                 .needs = "Boost.Interprocess, room in /dev/shm"});
 
 }  // namespace
 }  // namespace ipc

@@ -1,5 +1,2 @@
 # SPDX-License-Identifier: MIT
-find_path(BOOST_LOCKFREE boost/lockfree/spsc_queue.hpp)
-if(NOT BOOST_LOCKFREE)
-  set(ipcbench_unavailable "Boost.Lockfree is missing (libboost-dev)")
-endif()
+ipcbench_needs(Boost.Lockfree libboost-dev boost/lockfree/spsc_queue.hpp)

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "impl/os/error.h"
+#include "impl/os/unique_name.h"
 #include "impl/pipe/kernel_pipes.h"
 
 namespace ipc {
@@ -19,7 +20,9 @@ namespace {
 // A fifo in a folder of its own, both with a name as long as this lives.
 class NamedFifo {
  public:
-  NamedFifo() : NamedFifo(std::filesystem::temp_directory_path() / "ipcbench.XXXXXX") {
+  NamedFifo()
+      : NamedFifo(std::filesystem::temp_directory_path() /
+                  (std::string(kTemporaryFolder) + "XXXXXX")) {
     if (mkfifo(fifo_.c_str(), S_IRUSR | S_IWUSR) != 0) throw_errno("mkfifo " + fifo_);
   }
   NamedFifo(const NamedFifo&) = delete;

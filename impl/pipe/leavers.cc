@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "impl/os/child.h"
+#include "impl/os/first_use.h"
 #include "impl/os/per_process.h"
 
 namespace ipc {
@@ -13,18 +14,15 @@ namespace {
 // How long the end of a process waits for somebody who takes its last messages.
 constexpr std::chrono::seconds kPatience{3};
 
+// Never destroyed: threads may use it until the end.
+constinit FirstUse<PerProcess<Leavers>> all_leavers;
+
 }  // namespace
 
-Leavers& Leavers::here() {
-  // Never destroyed: threads may use it until the end.
-  static auto* const leavers = [] {
-    at_process_end([] { here().end(); });
-    return new PerProcess<Leavers>;
-  }();
-  return leavers->get();
-}
+Leavers& Leavers::here() { return all_leavers.get().get(); }
 
 void Leavers::add(std::shared_ptr<Leaver> leaver) {
+  at_process_end([] { here().end(); });
   std::lock_guard hold(mutex_);
   entries_.push_back({std::move(leaver), false});
 }

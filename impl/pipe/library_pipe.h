@@ -4,13 +4,15 @@
 // - the end: a lifetime token (a send asks it first, one short system call a message);
 // - the bound: slots in shared memory, one for each message that was sent and not received;
 // - what is sent by one who goes before the other has come waits in the sender's process. When that
-//   ends normally, it waits for a while until its messages are written.
+//   ends normally, it waits for a while until somebody comes, and then until its messages are safe.
 //
 // The first process that uses a side is the only one that can: what its library has read ahead, no
 // other process can get any more.
 #pragma once
 
 #include <poll.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -25,6 +27,7 @@
 #include <utility>
 
 #include "impl/driver/untimed.h"
+#include "impl/os/child.h"
 #include "impl/os/lifetime_token.h"
 #include "impl/os/mapping.h"
 #include "impl/os/message_socket.h"
@@ -52,6 +55,7 @@ class LibraryPipe {
     explicit Shown(std::uint32_t slots_at_first) : slots(slots_at_first) {}
     SemaphoreWord slots;
     std::atomic<Receiver> receiver{Receiver::to_come};
+    std::atomic<pid_t> listener{0};  // the process; set before `receiver` says that it listens
     // Those who have sent, and those of them who went in an orderly way: all they sent will come.
     std::atomic<std::uint32_t> came{0};
     std::atomic<std::uint32_t> went{0};
@@ -83,9 +87,12 @@ class LibraryPipe {
   static constexpr std::size_t kUnsized = 64;
   // How often those look again who wait for what no descriptor announces.
   static constexpr std::chrono::milliseconds kLook{5};
-  // How long messages may be on their way in silence: those of one that was killed; of others.
+  // How long messages may be on their way in silence: those of one that was killed; of one who is
+  // still there, when a call ought to end that will be made again.
   static constexpr std::chrono::milliseconds kSettle{200};
   static constexpr std::chrono::seconds kArrival{5};
+  // What is sent in an orderly way comes, however busy the machine is: a limit against hangs.
+  static constexpr std::chrono::seconds kHang{60};
 
   // The dialling socket of one process.
   class Sender final : public Leaver {
@@ -100,10 +107,7 @@ class LibraryPipe {
       }
     }
 
-    Status send(typename Socket::Message& message) {
-      largest_ = std::max(largest_, message.size());
-      return socket_->send(message);
-    }
+    Status send(typename Socket::Message& message) { return socket_->send(message); }
 
     bool is_useless() const override {
       return way_.under_way() == 0 || way_.shown->receiver == Receiver::gone;
@@ -113,10 +117,16 @@ class LibraryPipe {
         const bool can_leave = is_useless() || way_.shown->receiver == Receiver::listens;
         return can_leave ? Status::ok : Status::timed_out;
       });
-      wait_until_written<Socket>(patience, largest_,
-                                 [this] { return is_useless() ? 0 : way_.under_way(); });
-      if (is_useless() || way_.shown->receiver == Receiver::listens) announce_leave();
-      socket_->finish(is_useless() ? Deadline::now() : patience);
+      if (is_useless()) {
+        announce_leave();
+        socket_->finish(Deadline::now());
+      } else if (way_.shown->receiver == Receiver::listens && runs(way_.shown->listener)) {
+        announce_leave();
+        socket_->finish(Deadline::after(kHang));
+      } else {  // what was sent is lost, whatever was announced
+        if (announced_) way_.shown->went.fetch_sub(1, std::memory_order_relaxed);
+        socket_->finish(patience);
+      }
     }
     void announce_leave() override {
       if (std::exchange(announced_, true)) return;
@@ -124,10 +134,15 @@ class LibraryPipe {
     }
 
    private:
+    static bool runs(pid_t pid) try {
+      return poll_until(open_pidfd(pid).get(), POLLIN, Deadline::now()) == 0;
+    } catch (const std::system_error&) {
+      return false;
+    }
+
     const std::shared_ptr<Ways> ways_;
     Way& way_;
     const std::unique_ptr<Socket> socket_;
-    std::size_t largest_ = 0;
     bool announced_ = false;
   };
 
@@ -164,7 +179,9 @@ class LibraryPipe {
    private:
     void listen() {
       socket_ = Socket::listen(Pattern::pair, way_.address.name);
-      if (socket_) way_.shown->receiver = Receiver::listens;
+      if (!socket_) return;
+      way_.shown->listener = getpid();
+      way_.shown->receiver = Receiver::listens;
     }
 
     // Whether messages that were sent may still come.
@@ -177,7 +194,7 @@ class LibraryPipe {
       if (silent_since_ == 0) silent_since_ = now;
       // acquire: pairs with announce_leave.
       const bool orderly = way_.shown->went.load(std::memory_order_acquire) == way_.shown->came;
-      const std::chrono::nanoseconds longest = orderly || !ended_ ? kArrival : kSettle;
+      const std::chrono::nanoseconds longest = !ended_ ? kArrival : orderly ? kHang : kSettle;
       return now - silent_since_ < longest.count();
     }
 

@@ -19,6 +19,7 @@ const RegisterPipe<MqPipe<PosixMq>> registered(
                  .wait_class = WaitClass::block,
                  .max_message = PosixMq::max_message(),
                  .unsized_message = PosixMq::unsized_message(),
+                 .capacity = CapacityUnit::items,
                  .killed = {AfterKill::end_of_file, AfterKill::end_of_file, AfterKill::end_of_file},
                  .on_kill = "end of file after the messages already sent",
                  .leftovers = "its name, if it is killed while it is being made",

@@ -136,6 +136,19 @@ TEST(SentConnectionsOfProcesses, AreTheDefaultOnes) {
   EXPECT_TRUE(PipeRegistry::get("os_pipe").traits.sendable);
 }
 
+TEST(SentConnectionsOfProcesses, GoInAnObjectThatIsATasksArgument) {
+  Pool pool(1);
+  auto [a, b] = Pipe();
+  const auto done = pool.apply_async([](Object items) { answer(items[1].as_handle()); },
+                                     Object::tuple({"an end", b}));
+  b.close();
+  a.send("asked");
+  ASSERT_TRUE(a.poll(kHang));
+  EXPECT_EQ(a.recv(), Object::tuple({"asked", "answered"}));
+  a.close();
+  EXPECT_NO_THROW(done.get(kHang));
+}
+
 TEST(SentConnectionsOfProcesses, GoThroughAQueue) {
   Queue<> queue;
   Running child([&queue] { answer(queue.get()[1].as_handle()); });

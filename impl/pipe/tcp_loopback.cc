@@ -71,15 +71,6 @@ class TcpLoopback {
   EndsOfSides ends_;
 };
 
-std::optional<std::string> why_unavailable() {
-  try {
-    const TcpLoopback tried({});
-    return std::nullopt;
-  } catch (const std::system_error& error) {
-    return error.what();
-  }
-}
-
 const RegisterPipe<TcpLoopback> registered(
     "tcp_loopback",
     {.summary = "TCP over 127.0.0.1 each way, no Nagle, length-prefixed messages",
@@ -89,7 +80,7 @@ const RegisterPipe<TcpLoopback> registered(
      .killed = {AfterKill::end_of_file, AfterKill::error, AfterKill::end_of_file},
      .on_kill = "end of file after the messages already sent; corrupt if killed inside a message",
      .needs = "Linux, a loopback interface",
-     .available = why_unavailable});
+     .available = why_no_loopback});
 
 }  // namespace
 }  // namespace ipc

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "impl/os/error.h"
+#include "impl/os/loopback.h"
 #include "impl/os/zmq_socket.h"
 #include "impl/pipe/library_pipe.h"
 
@@ -37,10 +38,16 @@ class ZmqPairTcp : public LibraryPipe<ZmqSocket> {
       : LibraryPipe(options, {reserve_port(), reserve_port()}) {}
 };
 
-const RegisterPipe<ZmqPairTcp> registered(
-    "zmq_pair_tcp", library_pipe_traits<ZmqSocket>(
-                        "ZeroMQ PAIR over TCP on 127.0.0.1 each way, a socketpair for the end",
-                        "zmq_socket(3), zmq_tcp(7)"));
+Traits traits() {
+  Traits traits = library_pipe_traits<ZmqSocket>(
+      "ZeroMQ PAIR over TCP on 127.0.0.1 each way, a socketpair for the end",
+      "zmq_socket(3), zmq_tcp(7)");
+  traits.needs += ", a loopback interface";
+  traits.available = why_no_loopback;
+  return traits;
+}
+
+const RegisterPipe<ZmqPairTcp> registered("zmq_pair_tcp", traits());
 
 }  // namespace
 }  // namespace ipc

@@ -99,10 +99,13 @@ class Promised {
 
  private:
   bool is_ready() const { return value_ || error_; }
+  // Notifies without the mutex, which who wakes would wait for. Who gives has a share of this.
   template <class Change>
   void finish(const Change& change) {
-    const std::lock_guard hold(mutex_);
-    change();
+    {
+      const std::lock_guard hold(mutex_);
+      change();
+    }
     changed_.notify_all();
   }
 

@@ -134,7 +134,8 @@ class Pool {
 
   // The function of each item, in chunks: results can be taken while others are still to come, in
   // the order of the items, or chunk by chunk as they come. Of functions that give nothing they are
-  // std::monostate.
+  // std::monostate. The items are all read before it returns: a range that throws throws here, and
+  // one without end never returns (Python reads them in a thread, and raises in their place).
   template <TaskFunction F, std::ranges::input_range Items>
   auto imap(F function, Items&& items, int chunksize = 1) {
     return stream(function, std::forward<Items>(items), chunksize, true);

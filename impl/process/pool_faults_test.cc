@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <stdio_ext.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -410,6 +412,27 @@ TEST(PoolOfProcesses, TakesNoTasksWhenThereAreNoDescriptorsForAWorker) {
                   return;
                 }
               }
+            }),
+            0);
+}
+
+TEST(PoolOfProcesses, IsNotMadeWhenThereAreNotDescriptorsForAllItsWorkers) {
+  EXPECT_EQ(exitcode_of([] {
+              static std::atomic<int> forks = 0;
+              const auto count = [] { ++forks; };
+              pthread_atfork(nullptr, count, nullptr);
+              std::vector<UniqueFd> all = every_descriptor();
+              constexpr std::size_t kFree = 12;
+              all.resize(all.size() - kFree);
+              try {
+                Pool pool(64);
+                throw Exit(2);
+              } catch (const std::system_error& error) {
+                require(error.code() == std::errc::too_many_files_open, "it says why");
+              }
+              require(forks > 1, "some were started");
+              require(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD, "none is left");
+              require(every_descriptor().size() == kFree, "nor a descriptor");
             }),
             0);
 }

@@ -235,11 +235,26 @@ TEST(PoolOfProcesses, CanUseWhatWasThereBefore) {
 // CPython's results never come any more then.
 TEST(PoolOfProcesses, GoesOnAfterACallbackThrew) {
   Pool pool(1);
-  testing::internal::CaptureStderr();
-  const auto result = pool.apply_async(
-      square, std::tuple(2), {.callback = [](int) { throw std::runtime_error("no such luck"); }});
-  EXPECT_EQ(result.get(kHang), 4);
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("no such luck"));
+  const auto unlucky = [](const auto&) { throw std::runtime_error("no such luck"); };
+  const auto with_words = [](const auto& begin) {
+    testing::internal::CaptureStderr();
+    const auto result = begin();
+    result.wait(kHang);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("no such luck"));
+    return result;
+  };
+  const auto value =
+      with_words([&] { return pool.apply_async(square, std::tuple(2), {.callback = unlucky}); });
+  EXPECT_EQ(value.get(0), 4);
+  const auto error = with_words(
+      [&] { return pool.apply_async(refuse, std::tuple(1), {.error_callback = unlucky}); });
+  EXPECT_THROW(error.get(0), TaskError);
+  const auto values =
+      with_words([&] { return pool.map_async(square, numbers(3), 1, {.callback = unlucky}); });
+  EXPECT_THAT(values.get(0), ElementsAre(0, 1, 4));
+  const auto first_error = with_words(
+      [&] { return pool.map_async(refuse, numbers(3), 1, {.error_callback = unlucky}); });
+  EXPECT_THROW(first_error.get(0), TaskError);
   EXPECT_EQ(pool.apply_async(square, 3).get(kHang), 9);
 }
 
@@ -273,12 +288,13 @@ TEST(PoolOfProcesses, MapsWhatAFunctionOfNothingTakes) {
   EXPECT_THROW(pool.map([](int x) { static_cast<void>(refuse(x)); }, numbers(3)), TaskError);
 }
 
+struct ReadOnce {  // as a view of a stream has it
+  std::istringstream words{"1 2 3"};
+  std::istream_iterator<int> begin() { return std::istream_iterator<int>(words); }
+  std::istream_iterator<int> end() { return {}; }
+};
+
 TEST(PoolOfProcesses, MapsAnyRange) {
-  struct ReadOnce {  // as a view of a stream has it
-    std::istringstream words{"1 2 3"};
-    std::istream_iterator<int> begin() { return std::istream_iterator<int>(words); }
-    std::istream_iterator<int> end() { return {}; }
-  };
   Pool pool(2);
   EXPECT_THAT(pool.map(square, ReadOnce()), ElementsAre(1, 4, 9));
   EXPECT_EQ(pool.imap(square, ReadOnce()).next(kHang), 1);
@@ -290,6 +306,25 @@ TEST(PoolOfProcesses, MapsAnyRange) {
   items.emplace_back(std::move(there), 7);
   pool.starmap([](Connection connection, int x) { connection.send(x); }, items);
   EXPECT_EQ(here.recv<int>(), 7);
+}
+
+// CPython's imap reads it in a thread, and raises where its result would come.
+TEST(PoolOfProcesses, DoesNothingOfARangeThatThrows) {
+  const Shared<std::atomic<int>> done(0);
+  static std::atomic<int>* the_done;
+  the_done = &*done;
+  const auto count = [](int) { ++*the_done; };
+  const auto broken = [] {
+    ReadOnce items;
+    items.words.exceptions(std::ios::failbit);  // after the last one
+    return items;
+  };
+  Pool pool(1);
+  EXPECT_THROW(pool.imap(count, broken()), std::ios::failure);
+  EXPECT_THROW(pool.imap_unordered(count, broken()), std::ios::failure);
+  EXPECT_THROW(pool.map(count, broken()), std::ios::failure);
+  EXPECT_EQ(pool.apply_async(square, 3).get(kHang), 9);
+  EXPECT_EQ(*done, 0) << "tasks begin in the order in which they were given";
 }
 
 TEST(PoolOfProcesses, CallsBackOnceForAMap) {

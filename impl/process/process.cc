@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "impl/driver/errors.h"
+#include "impl/os/first_use.h"
 #include "impl/os/per_process.h"
 #include "impl/os/type_name.h"
 #include "impl/queue/queue_core.h"
@@ -26,18 +27,10 @@ namespace ipc {
 // Those that this process has started, wherever they are now. A fork has none.
 class Children {
  public:
-  // Never destroyed: it is for the end of the process, after destructors.
-  static Children& here() {
-    static auto* const children = new PerProcess<Children>;
-    return children->get();
-  }
+  static Children& here();
 
   void add(Process* one) {
-    static const bool registered = [] {
-      at_process_end([] { here().end(); });
-      return true;
-    }();
-    static_cast<void>(registered);
+    at_process_end([] { here().end(); });
     const std::lock_guard hold(mutex_);
     all_.push_back(one);
   }
@@ -45,9 +38,11 @@ class Children {
     const std::lock_guard hold(mutex_);
     std::erase(all_, one);
   }
+  // With its child, which active() asks for in any thread.
   void replace(Process* one, Process* by) {
     const std::lock_guard hold(mutex_);
     std::replace(all_.begin(), all_.end(), one, by);
+    by->child_ = std::move(one->child_);
   }
 
   std::vector<Process*> active() {
@@ -58,15 +53,18 @@ class Children {
     return alive;
   }
 
-  // Daemons first: others may wait for what they do not get any more.
+  // Daemons first: others may wait for what they do not get any more. Other threads may move or
+  // destroy their Processes meanwhile.
   void end() {
-    std::unique_lock hold(mutex_);
-    const std::vector<Process*> all = std::exchange(all_, {});
-    hold.unlock();
-    for (Process* one : all) {
-      if (one->daemon_) one->child_->signal(SIGTERM);
+    std::vector<std::shared_ptr<Child>> all;
+    {
+      const std::lock_guard hold(mutex_);
+      for (Process* one : std::exchange(all_, {})) {
+        if (one->daemon_) one->child_->signal(SIGTERM);
+        all.push_back(one->child_);
+      }
     }
-    for (Process* one : all) one->child_->wait(Deadline::never());
+    for (const auto& child : all) child->wait(Deadline::never());
   }
 
  private:
@@ -75,6 +73,9 @@ class Children {
 };
 
 namespace {
+
+// Never destroyed: it is for the end of the process, after destructors.
+constinit FirstUse<PerProcess<Children>> all_children;
 
 // How the processes constructed in this process are numbered.
 std::string name_prefix = "Process-";
@@ -92,6 +93,8 @@ void close_stdin() {
 
 }  // namespace
 
+Children& Children::here() { return all_children.get().get(); }
+
 Process::Process(std::function<void()> function, std::string name, std::optional<bool> daemon)
     : function_(std::move(function)),
       identity_(name_prefix + std::to_string(++constructed)),
@@ -106,16 +109,18 @@ Process::Process(Process&& other) noexcept
       daemon_(other.daemon_),
       closed_(other.closed_),
       is_listed_(std::exchange(other.is_listed_, false)),
-      owner_(other.owner_),
-      child_(std::move(other.child_)) {
-  if (is_listed_) Children::here().replace(&other, this);
+      owner_(other.owner_) {
+  if (is_listed_) {
+    Children::here().replace(&other, this);
+  } else {
+    child_ = std::move(other.child_);
+  }
 }
 
 Process::~Process() {
   if (!child_) return;
   if (getpid() != owner_) {
-    static_cast<void>(
-        child_.release());  // a copy made by fork: its destructor would kill the child
+    child_->leave_to_parent();
     return;
   }
   if (is_listed_) Children::here().remove(this);
@@ -130,7 +135,7 @@ void Process::start(bool is_listed) {
   if (child_) throw StateError(name_ + ": cannot start a process twice");
   if (this_process.daemon) throw StateError(name_ + ": daemonic processes have no children");
   if (is_listed) static_cast<void>(active_children());  // reaps those that have ended
-  child_ = std::make_unique<Child>(fork_child([this] { return run(); }));
+  child_ = std::make_shared<Child>(fork_child([this] { return run(); }));
   if (is_listed) Children::here().add(this);
   is_listed_ = is_listed;
   function_ = nullptr;

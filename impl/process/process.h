@@ -111,7 +111,7 @@ class Process {
   bool closed_ = false;
   bool is_listed_ = false;  // among active_children, and ended with this process
   pid_t owner_;
-  std::unique_ptr<Child> child_;
+  std::shared_ptr<Child> child_;  // the end of the process has it meanwhile
 };
 
 // What a process knows of itself.
@@ -141,8 +141,8 @@ class ParentProcess {
 };
 const ParentProcess* parent_process();  // none in the main program
 
-// The running ones of those that this process has started, in that order. They are good until they
-// are moved or destroyed.
+// The running ones of those that this process has started, in that order, without the workers of a
+// Pool (Python lists them). They are good until they are moved or destroyed.
 std::vector<Process*> active_children();
 
 // Of the machine, whether this process may run on them or not (see impl/os/affinity.h for that).

@@ -242,6 +242,7 @@ TEST(Processes, KeepTheirChangesToThemselves) {
 
 TEST(Processes, AreUsedOnlyByTheirMaker) {
   auto sibling = std::make_unique<Running>(run_for_ever);
+  Process unstarted;
   Process other{[&] {
     const auto refused = [&](auto call) {
       try {
@@ -255,6 +256,7 @@ TEST(Processes, AreUsedOnlyByTheirMaker) {
     require(refused([](Process& p) { p.is_alive(); }), "is_alive is refused");
     require(refused([](Process& p) { p.exitcode(); }), "exitcode is refused");
     require(refused([](Process& p) { p.kill(); }), "kill is refused");
+    require(refused([&](Process&) { unstarted.start(); }), "start is refused");
   }};
   other.start();
   EXPECT_EQ(end_of(other), 0);
@@ -364,6 +366,21 @@ TEST(Processes, AreListedWhileTheyRun) {
   moved.kill();
 }
 
+TEST(Processes, AreListedWhileAnotherThreadMovesThem) {
+  Process first{run_for_ever, "", true};
+  first.start();
+  std::atomic<bool> is_over = false;
+  std::thread mover([&] {
+    auto one = std::make_unique<Process>(std::move(first));
+    while (!is_over) one = std::make_unique<Process>(std::move(*one));
+  });
+  int seen = 0;
+  for (int i = 0; i < 20'000; ++i) seen += static_cast<int>(active_children().size());
+  is_over = true;
+  mover.join();
+  EXPECT_EQ(seen, 20'000);
+}
+
 // Two objects that nobody destroys, but static, so that a leak checker finds them: of a daemon,
 // whose pid it sends, and of what is done after a while.
 void start_for_nobody(Connection& out, std::atomic<int>& done) {
@@ -389,7 +406,23 @@ TEST(Processes, WaitForTheirChildrenAtTheirEndButTerminateDaemons) {
   EXPECT_EQ(::kill(daemon, 0), -1) << "the daemon lives";
 }
 
-// The same of a program that is no Process itself, by exit() or the return from main.
+TEST(Processes, WaitForTheirChildrenThoughOtherThreadsDestroyTheProcesses) {
+  EXPECT_EQ(exitcode_of([] {
+              constexpr int kThreads = 20;
+              static std::atomic<int> started{0};
+              for (int i = 0; i < kThreads; ++i) {
+                std::thread([] {
+                  Process child([] { usleep(20'000); });
+                  child.start();
+                  ++started;
+                }).detach();
+              }
+              while (started != kThreads) usleep(100);
+            }),
+            0);
+}
+
+// Of a program that is no Process itself, by exit() or the return from main.
 TEST(Processes, AreWaitedForWhenTheProgramExits) {
   const Shared<std::atomic<int>> done(0);
   auto [here, there] = Pipe(false);

@@ -90,8 +90,10 @@ class Results {
     bool is_ordered = true;
 
     void put(std::size_t place, Outcome outcome) {
-      const std::lock_guard hold(mutex);
-      there.emplace(is_ordered ? place : arrived++, std::move(outcome));
+      {
+        const std::lock_guard hold(mutex);
+        there.emplace(is_ordered ? place : arrived++, std::move(outcome));
+      }
       changed.notify_all();
     }
   };

@@ -70,6 +70,7 @@ const RegisterQueue<AtomicQueue> registered(
                      .source = "atomic_queue of M. Egorushkin",
                      .wait_class = WaitClass::spin,
                      .max_message = kLargestSlot,
+                     .capacity = CapacityUnit::items,
                      .producers = kMany,
                      .consumers = kMany,
                      .order = "first in, first out while nobody is preempted for a whole turn of "

@@ -24,8 +24,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -40,15 +38,15 @@
 namespace ipc {
 
 struct QueueOptions {
-  std::uint32_t max_items = 0;  // 0: the backend's own bound. Used where Traits::capacity is items
-  std::size_t capacity_bytes = 64 * 1024;  // asked, where Traits::capacity is bytes
+  std::uint32_t max_items = 0;  // 0: the backend's own bound. Kept to where Traits::counts_items
+  std::size_t capacity_bytes = 64 * 1024;  // asked, where max_items is 0 or not kept to
   std::size_t message_bytes = 0;           // the largest message that will be sent, 0 if not known
 };
 
 // Must: throw std::system_error from the constructor if set-up fails; report the capacity that was
 // achieved. May: send_until and receive_until finish a message that has begun, whatever the
-// deadline. With Traits::capacity of items, also `std::uint32_t size()`: items sent and not yet
-// received.
+// deadline; have `std::uint32_t size()`, items sent and not yet received: then it counts
+// (Traits::counts_items).
 template <class B>
 concept QueueBackend = std::constructible_from<B, const QueueOptions&> &&
     requires(B backend, const B& constant) {
@@ -110,16 +108,9 @@ class QueueAdapter final : public AnyQueue {
   B backend_;
 };
 
-// Ends the program when a backend bounded in items does not count them.
 template <QueueBackend B>
 QueueEntry queue_entry(std::string name, Traits traits) {
-  if constexpr (!requires(const B backend) { backend.size(); }) {
-    if (traits.capacity == CapacityUnit::items) {
-      std::fprintf(stderr, "the queue backend \"%s\" is bounded in items and has no size()\n",
-                   name.c_str());
-      std::abort();
-    }
-  }
+  traits.counts_items = requires(const B& backend) { backend.size(); };
   set_abilities<typename decltype(std::declval<B&>().open())::element_type>(traits);
   return {std::move(name), std::move(traits),
           [](const QueueOptions& options) { return std::make_unique<QueueAdapter<B>>(options); }};

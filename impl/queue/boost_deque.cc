@@ -155,7 +155,7 @@ const RegisterQueue<BoostDeque> registered(
      .killed = {.sending = AfterKill::hang,
                 .receiving = AfterKill::hang,
                 .inside = AfterKill::hang},
-     .on_kill = "nothing between calls; killed while it waits: others may hang once more of them "
+     .on_kill = "nothing between calls; killed while it waits: others hang once more of them "
                 "wait; killed while it holds the lock: all hang",
      .needs = "Boost.Interprocess"});
 

@@ -18,6 +18,7 @@ const RegisterQueue<MqQueue<BoostMq>> registered(
                  .wait_class = WaitClass::block,
                  .max_message = BoostMq::kMaxMessage,
                  .unsized_message = BoostMq::kUnknownMessage,
+                 .capacity = CapacityUnit::items,
                  .producers = kMany,
                  .consumers = kMany,
                  .order = "first in, first out over all producers",
@@ -26,10 +27,10 @@ const RegisterQueue<MqQueue<BoostMq>> registered(
                  .killed = {.sending = AfterKill::hang,
                             .receiving = AfterKill::hang,
                             .inside = AfterKill::hang},
-                 .on_kill = "nothing between calls; killed while it waits: others may hang once "
+                 .on_kill = "nothing between calls; killed while it waits: others hang once "
                             "more of them wait; killed while it holds the lock: all hang",
                  .leftovers = "its name, if it is killed while it is being made",
-                 .needs = "Boost.Interprocess"});
+                 .needs = "Boost.Interprocess, room in /dev/shm"});
 
 }  // namespace
 }  // namespace ipc

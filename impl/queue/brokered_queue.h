@@ -151,7 +151,13 @@ class BrokeredQueue {
     explicit End(std::shared_ptr<Common> common) : common_(std::move(common)) {}
     ~End() {
       try {
-        if (!abandoned_) static_cast<void>(flush(Deadline::after(kPatience)));
+        if (!abandoned_) {
+          static_cast<void>(flush(Deadline::after(kPatience)));
+          return;
+        }
+        for (Socket* const dialled : {puts_.get(), asks_.get()}) {
+          if (dialled != nullptr) dialled->leave(Deadline::after(kPatience));
+        }
       } catch (const std::exception&) {  // no memory for a ticket: what was sent may be lost
       }
     }
@@ -225,6 +231,7 @@ class BrokeredQueue {
         answers_ = Socket::listen(Pattern::push_pull, my_address_);
       }
       if (const Status status = ask(Kind::get); status != Status::ok) return status;
+      // It is claimed, so it comes; from a broker that was killed, never.
       while (!answers_->take(item)) answers_->wait(-1, Deadline::never());
       return Status::ok;
     } catch (const std::system_error&) {
@@ -284,11 +291,13 @@ Traits brokered_queue_traits(const std::string& summary, const std::string& sour
           .order = "first in, first out of each producer",
           .waitable = Waitable::slices,
           .survives_kill = false,
-          .killed = {.sending = AfterKill::loss, .inside = AfterKill::loss},
+          .killed = {.inside = AfterKill::loss},
           .on_kill =
-              "nothing while it waits or between calls; what the killed one's library had "
-              "not written, and a message on its way to it, are lost and their slots stay "
-              "taken; all wait for ever if the broker is killed",
+              "nothing while it waits or between calls; inside a call what the killed one's "
+              "library had not written is lost, a message on its way to it is lost or held back "
+              "until another comes, and their slots stay taken; a killed broker: its items are "
+              "lost, sends say ok until all slots are taken, then time out or wait for ever, as "
+              "receives do, which wait for ever in spite of a deadline while items are counted",
           .needs = Socket::kNeeds};
 }
 

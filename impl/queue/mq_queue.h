@@ -6,6 +6,7 @@
 
 #include "impl/driver/untimed.h"
 #include "impl/queue/backend.h"
+#include "impl/queue/item_bounds.h"
 
 namespace ipc {
 
@@ -29,12 +30,22 @@ class MqQueue {
     Mq& queue_;
   };
 
-  explicit MqQueue(const QueueOptions& options)
-      : queue_(options.capacity_bytes, options.message_bytes) {}
+  explicit MqQueue(const QueueOptions& options) : queue_(make(options)) {}
   std::unique_ptr<End> open() { return std::make_unique<End>(queue_); }
   std::size_t capacity_bytes() const { return queue_.capacity_bytes(); }
+  std::uint32_t size() const requires requires(const Mq& queue) { queue.size(); }
+  { return queue_.size(); }
 
  private:
+  static Mq make(const QueueOptions& options) {
+    if constexpr (requires(const Mq& queue) { queue.size(); }) {
+      const ItemBounds bounds = item_bounds(options);
+      return Mq(bounds.items * bounds.message_bytes, bounds.message_bytes);
+    } else {
+      return Mq(options.capacity_bytes, options.message_bytes);
+    }
+  }
+
   Mq queue_;
 };
 

@@ -56,7 +56,6 @@ class Participants {
   // for all: else spinning only keeps one from the CPU.
   bool may_spin(std::uint32_t number) {
     const int here = tell_cpu(number);
-    static const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     const std::uint32_t used = std::min(used_.load(std::memory_order_relaxed), kMost);
     bool apart = false;
     long there = 0;
@@ -65,10 +64,12 @@ class Participants {
       ++there;
       apart = apart || entries_[other].cpu.load(std::memory_order_relaxed) != here;
     }
-    return apart && there <= cpus;
+    return apart && there <= kCpus;
   }
 
  private:
+  static inline const long kCpus = sysconf(_SC_NPROCESSORS_ONLN);
+
   struct alignas(kApart) Entry {
     Presence presence;
     std::atomic<int> cpu{-1};

@@ -23,9 +23,10 @@ const RegisterQueue<PipeFeeder> registered(
      .producers = kMany,
      .consumers = kMany,
      .order = "first in, first out of each producer",
-     .killed = {.sending = AfterKill::time_out},
+     .killed = {.sending = AfterKill::time_out, .inside = AfterKill::error},
      .on_kill =
-         "as pipe_locked; what the killed process had buffered is lost, its slots stay taken"});
+         "as pipe_locked; what the killed process had buffered is lost, its slots and that of what "
+         "it was just putting or taking stay taken"});
 
 }  // namespace
 }  // namespace ipc

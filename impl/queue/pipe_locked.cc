@@ -45,6 +45,7 @@ const RegisterQueue<PipeLocked> registered(
                     .producers = kMany,
                     .consumers = kMany,
                     .order = "first in, first out over all producers",
+                    .killed = {.inside = AfterKill::error},
                     .on_kill = "nothing while waiting or between messages; a message half written "
                                "is dropped; a reader killed "
                                "inside a message: corrupt for all, at once"});

@@ -18,6 +18,7 @@ const RegisterQueue<MqQueue<PosixMq>> registered(
                  .wait_class = WaitClass::block,
                  .max_message = PosixMq::max_message(),
                  .unsized_message = PosixMq::unsized_message(),
+                 .capacity = CapacityUnit::items,
                  .producers = kMany,
                  .consumers = kMany,
                  .order = "first in, first out over all producers",

@@ -24,9 +24,10 @@
 // wait also fail while another process just writes or reads.
 //
 // Killed users: one killed while it waits for an item or a slot disturbs nobody (with boost_mq and
-// boost_deque the others may hang). One killed within a put or a get can cost a slot, and what it
-// had put and its feeder had not sent is lost; the slots of that stay taken, and its tasks stay
-// unfinished.
+// boost_deque the others may hang). One killed within a put or a get can cost a slot, as in Python,
+// so that in the end no put finds one; not of a Queue over shm_robust, shm_lockfree or
+// shm_lockfree_spin, which count by themselves. What it had put and its feeder had not sent is
+// lost; the slots of that stay taken, and its tasks stay unfinished.
 //
 // Ownership: each process closes the queue for itself. The destructor, and the end of an
 // ipc::Process, wait until what this process has put has left it; if nobody reads that may be for

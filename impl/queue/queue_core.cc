@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "impl/os/first_use.h"
 #include "impl/os/futex.h"
 #include "impl/queue/served_queue.h"
 
@@ -18,11 +19,7 @@ class OpenQueues {
  public:
   using Local = QueueCore::Local;
 
-  // Never destroyed: queues of static storage may be destroyed later.
-  static OpenQueues& here() {
-    static auto* const queues = new PerProcess<OpenQueues>;
-    return queues->get();
-  }
+  static OpenQueues& here();
 
   void add(Local* local) {
     std::lock_guard hold(mutex_);
@@ -53,6 +50,15 @@ class OpenQueues {
   std::mutex mutex_;
   std::vector<Local*> queues_;
 };
+
+namespace {
+
+// Never destroyed: queues of static storage may be destroyed later.
+constinit FirstUse<PerProcess<OpenQueues>> open_queues;
+
+}  // namespace
+
+OpenQueues& OpenQueues::here() { return open_queues.get().get(); }
 
 void flush_queues() { OpenQueues::here().flush(); }
 
@@ -85,7 +91,7 @@ QueueCore::QueueCore(const QueueEntry& entry, std::int64_t maxsize, Tasks tasks)
     : backend_(entry.name),
       maxsize_(checked_maxsize(maxsize)),
       counts_tasks_(tasks == Tasks::counted),
-      has_slots_(counts_tasks_ || entry.traits.capacity == CapacityUnit::bytes),
+      has_slots_(counts_tasks_ || !entry.traits.counts_items),
       queue_(served(entry.make({.max_items = maxsize <= 0 ? 0 : maxsize_}))),
       counters_(maxsize_) {}
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -106,6 +107,34 @@ TEST_P(QueueProcesses, PutItemsAfterAWaitingWriterWasKilled) {
   kill_a_waiting_writer(queue);
   queue.put(3, true, kHang);
   EXPECT_EQ(queue.get(true, kHang), 3);
+}
+
+// Somebody is killed in a put, in a get, or between them: then all slots are there again.
+TEST_P(QueueProcesses, LoseNoSlotToAKillWhereTheBackendCountsItsItems) {
+  if (!traits().survives_kill) GTEST_SKIP() << traits().on_kill;
+  if (!traits().counts_items)
+    GTEST_SKIP() << "the queue counts its slots, for which nobody answers";
+  if (traits().killed.sending != AfterKill::nothing) GTEST_SKIP() << traits().on_kill;
+  Queue<int> queue(1, GetParam());
+  std::mt19937 random(std::random_device{}());
+  for (int kills = 0; kills < 60; ++kills) {
+    SCOPED_TRACE(kills);
+    Running victim([&] {
+      for (;;) {
+        queue.put(1);
+        queue.get();
+      }
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 4000));
+    victim->kill();
+    EXPECT_EQ(end_of(*victim), -SIGKILL);
+    EXPECT_LE(queue.qsize(), 1u);
+    while (!queue.empty()) queue.get(true, kHang);
+    ASSERT_EQ(queue.qsize(), 0u);
+    queue.put(2, true, kHang);
+    EXPECT_TRUE(queue.full());
+    EXPECT_EQ(queue.get(true, kHang), 2);
+  }
 }
 
 TEST_P(QueueProcesses, ShareEveryItemExactlyOnceInTheOrderOfEachProducer) {

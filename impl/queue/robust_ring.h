@@ -4,6 +4,8 @@
 // when one word is written, so what a killed one leaves is whole. Messages of over half the ring
 // stream through it in pieces, under the mutex; of those the next one drops the rest.
 //
+// It may also be bounded in items. What a killed one has put, or has not, counts with its bytes.
+//
 // Constructed before the processes that use it; any thread of any of them may call. A message in
 // pieces is lost with who sends or receives it; where less than a quarter of the ring is freed, who
 // waits for it may see it 50 ms late.
@@ -30,11 +32,22 @@ namespace ipc {
 
 class RobustRing {
  public:
-  explicit RobustRing(std::size_t capacity_bytes) : ring_(capacity_bytes) {
+  // At most `max_items` messages, of any number when that is 0.
+  explicit RobustRing(std::size_t capacity_bytes, std::uint32_t max_items = 0)
+      : max_items_(max_items == 0 ? UINT32_MAX : max_items),
+        ring_(std::min(capacity_bytes, kMostCapacity)) {
     ring_.close_descriptor();
   }
 
   std::size_t capacity_bytes() const { return ring_.size(); }
+  // Messages in it, without those that somebody has begun to take.
+  std::uint32_t size() const {
+    for (;;) {
+      const std::uint64_t received = state_->received.load();
+      const std::uint32_t items = Place::of(state_->sent.load()).items - Place::of(received).items;
+      if (state_->received.load() == received) return items;
+    }
+  }
   // A corrupt message was met, which nobody can pass.
   bool broken() const { return state_->broken.load(std::memory_order_relaxed); }
   // A send of such a message waits for room before it begins, or not at all; a longer one may also
@@ -99,6 +112,24 @@ class RobustRing {
     return kHeader + (bytes + kHeader - 1) / kHeader * kHeader;
   }
 
+  // How far the ring was filled or read, from the first byte ever sent: the unit in which lengths
+  // are, and messages begun. Both wrap; differences count. One word, for who is killed must not
+  // leave the one without the other.
+  struct Place {
+    std::uint32_t units;  // of kHeader bytes
+    std::uint32_t items;
+
+    Place behind(const Header& header) const {
+      return {units + static_cast<std::uint32_t>(frame(header.piece) / kHeader),
+              items + (header.kind == Header::first ? 1 : 0)};
+    }
+    std::uint64_t word() const { return std::uint64_t{items} << 32 | units; }
+    static Place of(std::uint64_t word) {
+      return {static_cast<std::uint32_t>(word), static_cast<std::uint32_t>(word >> 32)};
+    }
+  };
+  static constexpr std::size_t kMostCapacity = kHeader << 31;  // whose units a Place can tell apart
+
   // Held until the end of the scope, if it was taken.
   class Turn {
    public:
@@ -115,9 +146,8 @@ class RobustRing {
     const RobustMutex::Taken taken_;
   };
 
-  // Places in the ring are counted from the first byte ever sent. `sent` and `received` are written
-  // by the holder of the mutex beside them; seq_cst, as event_count.h wants it, which also orders
-  // the bytes.
+  // `sent` and `received` are words of a Place, written by the holder of the mutex beside them;
+  // seq_cst, as event_count.h wants it, which also orders the bytes.
   struct State {
     alignas(kApart) RobustMutex sending;
     bool in_pieces = false;  // a message is being sent, and not all of it is there
@@ -146,14 +176,21 @@ class RobustRing {
   }
 
   std::size_t capacity() const { return ring_.size(); }
-  std::byte* at(std::uint64_t place) const {
-    return ring_.address() + (place & (capacity() - kHeader));
+  std::byte* at(Place place) const {
+    return ring_.address() + (std::size_t{place.units} * kHeader & (capacity() - kHeader));
   }
 
+  // Bytes that were sent and not received.
+  std::size_t used() const {
+    const std::uint32_t received = Place::of(state_->received.load()).units;
+    return std::size_t{Place::of(state_->sent.load()).units - received} * kHeader;
+  }
   // What can be sent at once.
-  std::size_t room() const { return state_->received.load() + capacity() - state_->sent.load(); }
+  std::size_t room() const { return capacity() - used(); }
+  bool has_room_for_item() const { return max_items_ == UINT32_MAX || size() < max_items_; }
+  bool fits(std::size_t bytes) const { return room() >= bytes && has_room_for_item(); }
   bool wait_for_room(EventCount& event, std::size_t bytes, Deadline deadline) {
-    return event.wait([&] { return room() >= bytes; }, deadline);
+    return event.wait([&] { return fits(bytes); }, deadline);
   }
   bool has_message() const { return state_->sent.load() != state_->received.load(); }
   bool wait_for_message(Deadline deadline) const {
@@ -164,16 +201,16 @@ class RobustRing {
     if (has_message()) state_->message_came.notify_one();
   }
   void pass_on_room() {
-    if (room() >= capacity() / 4) state_->room_came.notify_one();
+    if (fits(capacity() / 4)) state_->room_came.notify_one();
   }
 
   // REQUIRES: the turn to send, and room.
   void put(const Header& header, const std::byte* bytes) {
-    const std::uint64_t place = state_->sent.load(std::memory_order_relaxed);
+    const Place place = Place::of(state_->sent.load(std::memory_order_relaxed));
     const std::uint64_t word = header.word();
     std::memcpy(at(place), &word, sizeof word);
     if (bytes != nullptr) std::memcpy(at(place) + kHeader, bytes, header.piece);
-    state_->sent.store(place + frame(header.piece));
+    state_->sent.store(place.behind(header).word());
   }
 
   // Takes the turn to send when there is so much room, and calls `put_it`.
@@ -188,7 +225,7 @@ class RobustRing {
         return Status::timed_out;
       }
       if (state_->in_pieces && room() >= bytes) abort_pieces();
-      if (room() < bytes) continue;  // another was faster
+      if (!fits(bytes)) continue;  // another was faster
       put_it();
       return Status::ok;
     }
@@ -209,7 +246,8 @@ class RobustRing {
       state_->in_pieces = true;
       for (Header::Kind kind = Header::first; !message.empty(); kind = Header::further) {
         const auto piece = message.first(std::min(message.size(), most));
-        wait_for_room(state_->piece_room_came, frame(piece.size()), Deadline::never());
+        state_->piece_room_came.wait([&] { return room() >= frame(piece.size()); },
+                                     Deadline::never());
         put({piece.size(), length, kind}, piece.data());
         message = message.subspan(piece.size());
         if (message.empty()) state_->in_pieces = false;
@@ -229,35 +267,35 @@ class RobustRing {
     state_->in_pieces = false;
   }
 
-  // What is before `place` was read and may be overwritten. Who waits for room is woken for each
-  // quarter of the ring, and when it is empty, not for each message; it looks by itself meanwhile.
-  void release(std::uint64_t place) {
-    const std::uint64_t before = state_->received.load(std::memory_order_relaxed);
-    state_->received.store(place);
-    const std::size_t quarter = capacity() / 4;
-    if (before / quarter != place / quarter || !has_message()) {
+  // The next piece was read and may be overwritten. Who waits for room is woken for each quarter of
+  // the ring, and when it is empty or had as many items as it may, not for each message; it looks
+  // by itself meanwhile.
+  void skip(const Header& header) {
+    const Place before = next_place();
+    const Place after = before.behind(header);
+    state_->received.store(after.word());
+    const std::size_t quarter = capacity() / kHeader / 4;
+    // Looked at after the store: who sees it full from now on has seen that as well.
+    const std::uint32_t items = Place::of(state_->sent.load()).items - before.items;
+    if (before.units / quarter != after.units / quarter || !has_message() || items >= max_items_) {
       state_->room_came.notify_one();
       state_->piece_room_came.notify_one();
     }
   }
 
+  Place next_place() const { return Place::of(state_->received.load(std::memory_order_relaxed)); }
   Header next_header() const {
     std::uint64_t word;
-    std::memcpy(&word, at(state_->received.load(std::memory_order_relaxed)), sizeof word);
+    std::memcpy(&word, at(next_place()), sizeof word);
     return Header::of(word);
   }
   // The bytes behind the next header, if there can be so many.
-  const std::byte* next_bytes() const {
-    return at(state_->received.load(std::memory_order_relaxed)) + kHeader;
-  }
+  const std::byte* next_bytes() const { return at(next_place()) + kHeader; }
   // Nothing that stands there is believed: somebody may have gone mad.
   bool is_possible(const Header& header) const {
-    const std::uint64_t there = state_->sent.load() - state_->received.load();
+    const std::size_t there = used();
     return header.piece <= header.message && header.message <= kMaxFrame && there <= capacity() &&
            frame(header.piece) <= there;
-  }
-  void skip(const Header& header) {
-    release(state_->received.load(std::memory_order_relaxed) + frame(header.piece));
   }
 
   // Takes the next message; nothing when it turns out to be one of which the sender or the receiver
@@ -299,6 +337,7 @@ class RobustRing {
     return true;
   }
 
+  const std::uint32_t max_items_;
   RingMemory ring_;
   Shared<State> state_;
 };

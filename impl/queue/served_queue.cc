@@ -10,14 +10,13 @@ class ServedQueue final : public AnyQueue {
  public:
   explicit ServedQueue(std::unique_ptr<AnyQueue> queue)
       : queue_(std::move(queue)),
-        helper_(std::make_unique<Child>(fork_child([this] {
+        helper_(fork_child([this] {
           queue_->serve();
           return 1;  // nobody has told it to end
-        }))),
+        })),
         owner_(getpid()) {}
   ~ServedQueue() override {
-    // A copy made by fork: its destructor would kill the helper.
-    if (getpid() != owner_) static_cast<void>(helper_.release());
+    if (getpid() != owner_) helper_.leave_to_parent();
   }
 
   std::unique_ptr<AnyEndpoint> open() override { return queue_->open(); }
@@ -28,7 +27,7 @@ class ServedQueue final : public AnyQueue {
 
  private:
   std::unique_ptr<AnyQueue> queue_;
-  std::unique_ptr<Child> helper_;
+  Child helper_;
   const pid_t owner_;
 };
 

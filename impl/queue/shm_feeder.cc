@@ -25,7 +25,8 @@ const RegisterQueue<Feeder<RobustRing>> registered(
      .waitable = Waitable::slices,
      .killed = {.sending = AfterKill::time_out},
      .on_kill =
-         "as shm_robust; what the killed process had buffered is lost, its slots stay taken"});
+         "as shm_robust; what the killed process had buffered is lost, its slots and that of what "
+         "it was just putting or taking stay taken"});
 
 }  // namespace
 }  // namespace ipc

@@ -29,9 +29,11 @@ class ShmRobust {
     RobustRing& ring_;
   };
 
-  explicit ShmRobust(const QueueOptions& options) : ring_(options.capacity_bytes) {}
+  explicit ShmRobust(const QueueOptions& options)
+      : ring_(options.capacity_bytes, options.max_items) {}
   std::unique_ptr<End> open() { return std::make_unique<End>(ring_); }
   std::size_t capacity_bytes() const { return ring_.capacity_bytes(); }
+  std::uint32_t size() const { return ring_.size(); }
 
  private:
   RobustRing ring_;

@@ -114,6 +114,10 @@ std::uint32_t Barrier::come() {
 // REQUIRES: the lock. The last to come ends the round.
 std::uint32_t Barrier::enter() {
   const std::uint32_t place = n_waiting();
+  if (place >= parties_) {  // somebody has written nonsense there
+    break_round();
+    throw BrokenBarrier("more wait at the barrier than it is for");
+  }
   Party& self = places()[place];
   self.owner.store(Owner::here(), std::memory_order_relaxed);
   self.state.store(Party::waiting, std::memory_order_release);

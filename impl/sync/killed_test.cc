@@ -17,7 +17,7 @@
 
 #include "impl/os/child.h"
 #include "impl/os/mapping.h"
-#include "impl/os/stepped_test.h"
+#include "impl/os/stepping_test.h"
 #include "impl/sync/barrier.h"
 #include "impl/sync/condition.h"
 #include "impl/sync/event.h"

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <system_error>
 
+#include "impl/os/first_use.h"
 #include "impl/os/mapping.h"
 #include "impl/os/per_process.h"
 #include "impl/os/presence.h"
@@ -31,8 +32,8 @@ struct Table {
 
 // Of the process that first prepared, and of all its descendants.
 Table& table() {
-  static auto* const shared = new Shared<Table>;  // never destroyed: used to the end
-  return **shared;
+  static constinit FirstUse<Shared<Table>> shared;
+  return *shared.get();
 }
 
 class Self {

@@ -44,8 +44,9 @@ def test_another_project_finds_the_package_and_every_backend(installed, tmp_path
     programs = build(ROOT / "impl/examples/another_project", tmp_path / "build", installed)
     hello, *backends = run(programs / "hello", cwd="/").splitlines()
     assert hello == "hello"
-    for family, names in zip(("pipe", "queue", "memory", "lock"), backends, strict=True):
-        program = family if family in ("pipe", "queue") else "shared"
+    families = ("pipe", "queue", "memory", "lock", "manager")
+    for family, names in zip(families, backends, strict=True):
+        program = "shared" if family in ("memory", "lock") else family
         listed = json.loads(run(BUILD / f"bench_{program}", "--list", cwd="/"))["backends"]
         assert names.split() == sorted(b["name"] for b in listed if b["family"] == family)
     headers = {path.name for path in (installed / "include").rglob("*.h")}

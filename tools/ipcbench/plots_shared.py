@@ -87,7 +87,7 @@ def managers(data: Data) -> style.Sheet:
     return _ranking(
         replace(data, rows=alone),
         CALLS,
-        "Calls of objects in a manager's server (lower is better)",
+        "Calls of a manager's objects (lower is better)",
         "Time for one, by one client. Hollow: CPython's own. Panels of a column have one scale.",
         "One call (time; lower is better)",
         CALL_KEYS,

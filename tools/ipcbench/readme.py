@@ -237,11 +237,14 @@ def backends(listed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _killed(backend: Mapping[str, Any]) -> str:
-    """What the others notice of a kill in each state, and of one at the worst instant where that is worse."""
+    """What the others notice of a kill in each state, and of one at another instant where that is worse or an error."""
     outcomes = dict(backend.get("killed") or {})
-    worst = outcomes.pop("inside", "nothing")
+    inside = outcomes.pop("inside", "nothing")
     seen = " / ".join(outcomes.values())
-    return seen if worst == "nothing" else f"{seen}; at worst {worst}"
+    if inside == "nothing":
+        return seen
+    milder = inside == "error" and {"loss", "time-out", "hang"} & set(outcomes.values())
+    return f"{seen}; inside a call also {inside}" if milder else f"{seen}; at worst {inside}"
 
 
 def _peers(backend: Mapping[str, Any]) -> str:

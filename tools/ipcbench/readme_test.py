@@ -194,12 +194,17 @@ def test_what_has_no_number_in_the_headline_has_a_reason(root):
     assert text.count("Not measured") == 1  # on one CPU there is no table
 
 
-def test_the_worst_that_a_kill_may_do_is_said_where_it_is_worse():
+def test_the_worst_that_a_kill_may_do_is_said_where_it_is_worse_or_an_error():
     killed = {"idle": "nothing", "sending": "loss", "receiving": "nothing", "inside": "nothing"}
     row = {**BACKENDS[0], "killed": killed}
     assert "| nothing / loss / nothing | end of file |" in readme.backends([row])
     killed["inside"] = "hang"
     assert "| nothing / loss / nothing; at worst hang | end of file |" in readme.backends([row])
+    killed["inside"] = "error"
+    assert (
+        "| nothing / loss / nothing; inside a call also error | end of file |"
+        in readme.backends([row])
+    )
 
 
 def test_spinning_is_ranked_with_spinning_alone(root):

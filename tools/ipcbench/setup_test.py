@@ -62,6 +62,24 @@ def test_nothing_missing_says_nothing():
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_no_package_of_the_two_commands_brings_a_service():
+    listing = shutil.which("dpkg-query")
+    if not listing:
+        pytest.skip("this system has no dpkg")
+    for groups, name, _ in packages():
+        if not {"run", "test"} & set(groups.split(",")):
+            continue
+        done = subprocess.run([listing, "-L", name], capture_output=True, text=True, check=False)
+        files = done.stdout.splitlines()
+        services = [
+            file
+            for file in files
+            if file.startswith("/etc/init.d/")
+            or ("/systemd/system/" in file and file.endswith((".service", ".socket", ".timer")))
+        ]
+        assert services == [], f"{name} would leave something running"
+
+
 def test_without_apt_get_it_lists_what_is_needed_and_exits_2(bare):
     done = set_up("run", env={"PATH": str(bare)})
     assert done.returncode == 2

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A word from a child, and the backends that there are here: a line each of pipes, queues, memories
-// and locks.
+// A word from a child, and the backends that there are here: a line each of pipes, queues,
+// memories, locks and managers.
 #include <iostream>
 
+#include "impl/manager/backend.h"
 #include "impl/pipe/backend.h"
 #include "impl/process/process.h"
 #include "impl/queue/backend.h"
@@ -24,4 +25,5 @@ int main() {
   print<ipc::QueueRegistry>();
   print<ipc::MemoryRegistry>();
   print<ipc::LockRegistry>();
+  print<ipc::ManagerRegistry>();
 }
