@@ -8,6 +8,7 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +18,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "impl/os/affinity.h"
 #include "impl/os/child.h"
@@ -47,12 +49,11 @@ class Stepped {
     if (stop() != SIGSTOP) throw std::runtime_error("the held process got a signal");
   }
   // One instruction; false when that led to a mark. What the kernel lends to read its clock counts
-  // as one: it begins again when a tick of the clock comes in between, and so would never end where
-  // others have their turns meanwhile.
+  // as one and runs at full speed: it begins again when a tick of the clock comes in between, and
+  // so would not end on a busy machine.
   bool step() {
-    do {
-      if (!go_unless_marked(PTRACE_SINGLESTEP)) return false;
-    } while (is_in_vdso());
+    if (!go_unless_marked(PTRACE_SINGLESTEP)) return false;
+    if (is_in_vdso()) leave_vdso();
     return true;
   }
   // To the next entry into a system call or the return from one; false when a mark came first.
@@ -71,15 +72,34 @@ class Stepped {
     }
     return signal == SIGTRAP;
   }
-  bool is_in_vdso() const {
 #if defined(__x86_64__)
-    const auto place = static_cast<std::uintptr_t>(
-        ptrace(PTRACE_PEEKUSER, child_.pid(), offsetof(user_regs_struct, rip), nullptr));
+  bool is_in_vdso() const {
+    const auto place = static_cast<std::uintptr_t>(register_at(offsetof(user_regs_struct, rip)));
     return place - reinterpret_cast<std::uintptr_t>(vdso_.data()) < vdso_.size();
-#else
-    return false;
-#endif
   }
+  // REQUIRES: it was just called. Only this thread meets the breakpoint, for it is a register.
+  void leave_vdso() {
+    const long stack = register_at(offsetof(user_regs_struct, rsp));
+    break_at(ptrace(PTRACE_PEEKDATA, child_.pid(), stack, nullptr), kEnabled);
+    go_on(PTRACE_CONT);
+    if (stop() != SIGTRAP) throw std::runtime_error("the held process did not leave the vdso");
+    break_at(0, 0);
+  }
+  static constexpr long kEnabled = 1;  // of the debug registers, the first
+  void break_at(long place, long control) {
+    set_register_at(offsetof(user, u_debugreg[0]), place);
+    set_register_at(offsetof(user, u_debugreg[7]), control);
+  }
+  long register_at(std::size_t offset) const {
+    return ptrace(PTRACE_PEEKUSER, child_.pid(), offset, nullptr);
+  }
+  void set_register_at(std::size_t offset, long value) {
+    if (ptrace(PTRACE_POKEUSER, child_.pid(), offset, value) != 0) throw_errno("PTRACE_POKEUSER");
+  }
+#else
+  static bool is_in_vdso() { return false; }
+  static void leave_vdso() {}
+#endif
   void go_on(__ptrace_request how) {
     if (ptrace(how, child_.pid(), nullptr, nullptr) != 0) throw_errno("ptrace");
   }
@@ -119,7 +139,10 @@ inline bool can_step() {
 }
 
 // To be woken on another CPU takes ten times as long: the holder stays on one, and so do those that
-// it starts.
-inline void stay_on_one_cpu() { pin_to_cpu(allowed_cpus().back()); }
+// it starts. Several holders are spread over the CPUs.
+inline void stay_on_one_cpu() {
+  const std::vector<int> cpus = allowed_cpus();
+  pin_to_cpu(cpus[static_cast<std::size_t>(getpid()) % cpus.size()]);
+}
 
 }  // namespace ipc
