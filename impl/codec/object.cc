@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <iterator>
 #include <optional>
@@ -308,6 +309,12 @@ void Object::set(const Object& key, Object value) {
 }
 
 bool Object::equals(const Object& other) const {
+  if (is_bytes() && other.is_bytes()) {  // the comparison of vectors goes byte by byte
+    const Bytes& mine = as_bytes();
+    const Bytes& theirs = other.as_bytes();
+    return mine.size() == theirs.size() &&
+           (mine.empty() || std::memcmp(mine.data(), theirs.data(), mine.size()) == 0);
+  }
   const std::optional<Number> a = visit(ToNumber{});
   const std::optional<Number> b = other.visit(ToNumber{});
   if (!a && !b) return value_ == other.value_;

@@ -125,11 +125,18 @@ TEST(ObjectTest, NumbersOfAnyKindAreEqualByValueAsInPython) {
   EXPECT_NE(Object(0), Object());
 }
 
+TEST(ObjectTest, BytesAreEqualWhenEachIs) {
+  EXPECT_EQ(Object::bytes(), Object::bytes(""sv));
+  EXPECT_EQ(Object::bytes("a\0b"sv), Object::bytes("a\0b"sv));
+  EXPECT_NE(Object::bytes("a\0b"sv), Object::bytes("a\0c"sv));
+  EXPECT_NE(Object::bytes("ab"sv), Object::bytes("a"sv));
+  EXPECT_NE(Object::bytes("a"sv), Object("a"));
+}
+
 TEST(ObjectTest, ContainersAreEqualWhenTheirItemsAre) {
   EXPECT_EQ(Object::list({1, "a"}), Object::list({1.0, "a"}));
   EXPECT_NE(Object::list({1}), Object::tuple({1}));
   EXPECT_NE(Object::list({1}), Object::list({1, 1}));
-  EXPECT_NE(Object("a"), Object::bytes("a"sv));
   EXPECT_EQ(Object::dict({{1, "a"}, {2, "b"}}), Object::dict({{2, "b"}, {1, "a"}}));
   EXPECT_NE(Object::dict({{1, "a"}, {2, "b"}}), Object::dict({{1, "a"}, {2, "c"}}));
   EXPECT_NE(Object::dict({{1, "a"}, {2, "b"}}), Object::dict({{1, "a"}, {3, "b"}}));
