@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The entry of libFuzzer (README, "What strangers send").
+// The entry of libFuzzer (README, Layout).
 #include "impl/fuzz/request.h"
 
 #include <cstdint>

@@ -17,7 +17,14 @@ namespace {
 
 class ManagerFactsOfProcesses : public OverBackends {
  protected:
-  Manager m{options()};
+  ManagerFactsOfProcesses() {
+    m.register_task("square", [](const Object::List& given) -> Object {
+      return given.at(0).as_integer() * given[0].as_integer();
+    });
+    m.start();
+  }
+
+  Manager m{unstarted()};
 };
 
 INSTANTIATE_TEST_SUITE_P(Backends, ManagerFactsOfProcesses, testing::ValuesIn(servers()),
@@ -29,7 +36,7 @@ void run_in_children(int count, const std::function<void()>& body) {
   for (auto& child : children) EXPECT_EQ(end_of(*child), 0);
 }
 
-TEST_P(ManagerFactsOfProcesses, ItHasFourteenTypesThatAChildCalls) {
+TEST_P(ManagerFactsOfProcesses, ItHasFifteenTypesThatAChildCalls) {
   const auto l = m.list(list({1, 2}));
   const auto d = m.dict(Object::dict({{"a", 1}}));
   const auto n = m.name_space();
@@ -41,6 +48,7 @@ TEST_P(ManagerFactsOfProcesses, ItHasFourteenTypesThatAChildCalls) {
   const auto queues = std::pair(m.queue(1), m.joinable_queue(1));
   const auto v = m.value("i", 7);
   const auto a = m.array("i", list({7, 8}));
+  const auto pool = m.pool(1);
   Queue<std::vector<Object>> seen;
   run_in_children(1, [&] {
     n["a"] = 1;
@@ -49,9 +57,9 @@ TEST_P(ManagerFactsOfProcesses, ItHasFourteenTypesThatAChildCalls) {
     seen.put({l.pop(), d["a"], n["a"], locks.first.acquire(), locks.second.acquire(),
               semaphores.first.acquire(), semaphores.second.acquire(), condition.acquire(),
               event.is_set(), static_cast<std::int64_t>(barrier.wait()), queues.first.get(),
-              queues.second.get(), v.get(), a[1]});
+              queues.second.get(), v.get(), a[1], pool.apply("square", {3})});
   });
-  const std::vector<Object> wanted{2, 1, 1, true, true, true, true, true, false, 0, 1, 2, 7, 8};
+  const std::vector<Object> wanted{2, 1, 1, true, true, true, true, true, false, 0, 1, 2, 7, 8, 9};
   EXPECT_EQ(seen.get(true, kHang), wanted);
 }
 

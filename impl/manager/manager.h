@@ -26,7 +26,9 @@
 // throw ServerGone, at once; those that wait, too. Nothing in the server is saved.
 //
 // Security: who connects proves that he has the key, and so does the server, without telling it.
-// After that each trusts the other: a client may call everything that the types have.
+// After that each trusts the other: a client may call everything that the types have. Foreign
+// stores have ways of their own: redis is told a password that is made of the key, lmdb and
+// boost_map go by the mode of their files and ask for no key.
 #pragma once
 
 #include <sys/types.h>

@@ -22,13 +22,12 @@ void StreamLink::limit(std::size_t most, std::optional<std::chrono::seconds> pat
 
 UniqueFd accept_socket(const UniqueFd& listener) {
   UniqueFd socket(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!socket) {
-    if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) return socket;
-    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) {
-      throw_errno("accept");
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  if (socket || errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) return socket;
+  if (errno == EBADF || errno == ENOTSOCK || errno == EINVAL || errno == EFAULT) {
+    throw_errno("accept");
   }
+  // Another passes, or was of one connection: the network's and a firewall's come this way too.
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
   return socket;
 }
 

@@ -87,7 +87,7 @@ def test_full_takes_everything_but_what_has_a_profile_of_its_own(available):
     assert {e.series.question for e in process} == {*PROCESSES, "floor"} and len(process) > 60
     managers = {e.series.question for e in taken["manager"]}
     assert (
-        managers == {*MANAGERS, "floor", "pipe_latency", "value_update"}
+        managers == {*MANAGERS, "floor", "pipe_latency", "value_update", "array_copy"}
         and len(taken["manager"]) > 200
     )
     assert all(e.series.keys["bytes"] >= HUGE for e in taken["huge"]) and len(taken["huge"]) > 100
