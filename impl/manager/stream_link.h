@@ -28,8 +28,9 @@ class StreamLink final : public Link {
   FrameReader reader_;
 };
 
-// The next one that comes to a listening socket; none when it has gone again, or this process can
-// have no more descriptors, for which it waits a moment. Throws std::system_error.
+// The next one that comes to a listening socket; none when it has gone again, or after a moment's
+// wait where an error passes, such as no more descriptors or one of the network's. Throws
+// std::system_error where nobody can come.
 UniqueFd accept_socket(const UniqueFd& listener);
 std::unique_ptr<Link> accept_link(const UniqueFd& listener,
                                   const std::function<void(const UniqueFd&)>& prepare);
