@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: MIT
-// Shared memory that somebody has written nonsense into, rings and what is beside them, and the
-// parties of a barrier: whatever stands there, a call ends with a status and touches nothing
-// outside, for before and behind each mapping are pages that nobody may touch (mapping.h). Not the
-// words of a mutex of the C library's: shm_robust trusts that its users leave these alone, and
-// glibc those of all its mutexes. shm_feeder is not here: of its own it shares a count without an
-// index or a length, the rest is shm_robust's ring, and its end waits for a thread that may wait
-// for what nonsense never brings.
+// Shared memory that somebody has written nonsense into, rings and what is beside them, who uses a
+// queue, who waits on a condition or at a barrier: whatever stands there, a call ends with a status
+// and touches nothing outside, for before and behind each mapping are pages that nobody may touch
+// (mapping.h). Not the words of a mutex or semaphore of the C library's: shm_robust and sem_ring
+// trust that their users leave these alone, and glibc those of all it makes. shm_feeder is not
+// here: of its own it shares a count without an index or a length, the rest is shm_robust's ring,
+// and its end waits for a thread that may wait for what nonsense never brings.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <map>
+#include <mutex>
 #include <numeric>
 #include <random>
 #include <span>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "impl/driver/peers_test.h"
 #include "impl/pipe/backend.h"
 #include "impl/queue/backend.h"
+#include "impl/queue/participants.h"
 #include "impl/sync/barrier.h"
+#include "impl/sync/condition.h"
 
 namespace ipc {
 namespace {
@@ -33,6 +38,8 @@ namespace {
 struct Mapped {
   std::span<std::uint64_t> words;
   bool is_ring;  // impl/os/ring_memory.cc names them so, and what is beside a ring comes later
+
+  bool is_large() const { return words.size_bytes() > 4096; }
 };
 using Mappings = std::map<const void*, Mapped>;
 
@@ -57,13 +64,41 @@ Mappings shared_mappings() {
   return found;
 }
 
+std::vector<Mapped> mapped_since(const Mappings& before) {
+  std::vector<Mapped> since;
+  for (const auto& [begin, mapped] : shared_mappings()) {
+    if (!before.contains(begin)) since.push_back(mapped);
+  }
+  return since;
+}
+
+// A word that is nothing, nearly what stood there, nearly a header, or anything.
+std::uint64_t nonsense(std::uint64_t before, std::mt19937_64& random) {
+  const std::uint64_t any = random();
+  const std::uint64_t words[] = {any,
+                                 any & 0xffff,
+                                 (any & 0xffff) << 32 | (any & 0x1ffff),
+                                 (any & 0x7fffffff) << 32 | (any >> 40),
+                                 before + (any & 0x3fff) - 0x2000,
+                                 before ^ (std::uint64_t{1} << (any % 64))};
+  return words[random() % std::size(words)];
+}
+
+void scribble_on(const Mapped& mapped, std::mt19937_64& random) {
+  for (std::uint64_t& word : mapped.words) word = nonsense(word, random);
+}
+
 // What is shared from its construction on, and which of its words the uses of it change.
 class Victim {
  public:
   Victim(const Mappings& before, std::mt19937_64& random) : random_(random) {
-    for (const auto& [begin, mapped] : shared_mappings()) {
-      if (!before.contains(begin)) all_.push_back({mapped, {}});
+    bool named = false;
+    for (const Mapped& mapped : mapped_since(before)) {
+      named |= mapped.is_ring;
+      all_.push_back({mapped, {}});
     }
+    if (named) return;
+    for (Watched& one : all_) one.mapped.is_ring = one.mapped.is_large();
   }
   // Words that count or say in what state something is: all that are changed until the next call
   // of learn_changes(), but for addresses, which are a mutex's list.
@@ -80,16 +115,18 @@ class Victim {
       }
     }
   }
-  bool has_counters() const { return !counters_.empty(); }
+  // In a ring, or beside it.
+  bool has_counters() const {
+    return !counters_.empty() ||
+           std::ranges::all_of(all_, [](const Watched& one) { return one.mapped.is_ring; });
+  }
 
-  // Words that are nothing, nearly what stood there, nearly a header, or anything.
   void scribble() {
     for (const Watched& one : all_) {
-      if (!one.mapped.is_ring) continue;
-      for (std::uint64_t& word : one.mapped.words) word = nonsense(word);
+      if (one.mapped.is_ring) scribble_on(one.mapped, random_);
     }
     for (std::uint64_t* const word : counters_) {
-      if (random_() % 2 == 0) *word = nonsense(*word);
+      if (random_() % 2 == 0) *word = nonsense(*word, random_);
     }
   }
 
@@ -98,17 +135,6 @@ class Victim {
     Mapped mapped;
     std::vector<std::uint64_t> copy;
   };
-
-  std::uint64_t nonsense(std::uint64_t before) {
-    const std::uint64_t any = random_();
-    const std::uint64_t words[] = {any,
-                                   any & 0xffff,
-                                   (any & 0xffff) << 32 | (any & 0x1ffff),
-                                   (any & 0x7fffffff) << 32 | (any >> 40),
-                                   before + (any & 0x3fff) - 0x2000,
-                                   before ^ (std::uint64_t{1} << (any % 64))};
-    return words[random_() % std::size(words)];
-  }
 
   std::mt19937_64& random_;
   std::vector<Watched> all_;
@@ -253,9 +279,8 @@ void abuse_queue(const std::string& backend) {
 }
 
 // In a process: it may loop, or touch what nobody may.
-void expect_survived(void (*abuse)(const std::string&), const std::string& backend) {
-  const Verdict wrong = watched(Peers::processes, kCheckLimit, [&] { abuse(backend); });
-  if (wrong) ADD_FAILURE() << *wrong;
+void expect_survived(const std::function<void()>& abuse) {
+  if (const Verdict wrong = watched(Peers::processes, kCheckLimit, abuse)) ADD_FAILURE() << *wrong;
 }
 
 // All places are taken by one that lives: there is none for the next.
@@ -263,8 +288,8 @@ void abuse_barrier() {
   constexpr std::uint32_t kParties = 1024;  // fill whole pages, and more of them than the lock
   const Mappings before = shared_mappings();
   Barrier barrier(kParties);
-  for (const auto& [begin, mapped] : shared_mappings()) {
-    if (before.contains(begin) || mapped.words.size() != kParties) continue;
+  for (const Mapped& mapped : mapped_since(before)) {
+    if (mapped.words.size() != kParties) continue;
     const std::uint64_t waiting = std::uint64_t{Owner::here()} << 32 | 1;
     std::ranges::fill(mapped.words, waiting);
   }
@@ -280,20 +305,72 @@ void abuse_barrier() {
   }
 }
 
-TEST(HostileBarrier, IsSurvivedByAProcess) {
-  if (const Verdict wrong = watched(Peers::processes, kCheckLimit, abuse_barrier)) {
-    ADD_FAILURE() << *wrong;
+void abuse_participants() {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < kRounds; ++round) {
+    const Mappings before = shared_mappings();
+    const Shared<Participants> all;
+    const std::vector<Mapped> mapped = mapped_since(before);
+    expect(mapped.size() == 1, "not where it was looked for");
+    Presence::Stay stays[kCalls];
+    const std::uint32_t here = all->join(stays[0]);
+    for (int i = 1; i < kCalls; ++i) {
+      if (i % 5 == 1) scribble_on(mapped.front(), random);
+      static_cast<void>(all->may_spin(here));
+      static_cast<void>(all->is_there(random() % (2 * Participants::kMost)));
+      expect(!all->is_there(random() | Participants::kMost), "one is there that cannot be");
+      try {
+        expect(all->join(stays[i]) < Participants::kMost,
+               "more were let in than there is room for");
+      } catch (const std::system_error&) {
+      }
+    }
   }
 }
 
-TEST_P(HostilePipe, IsSurvived) { expect_survived(abuse_pipe, GetParam()); }
-TEST_P(HostileQueue, IsSurvived) { expect_survived(abuse_queue, GetParam()); }
+void abuse_condition() {
+  std::mt19937_64 random(1);
+  {
+    Condition first;  // with what all of them share
+    const std::lock_guard hold(first);
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    const Mappings before = shared_mappings();
+    Condition condition;
+    std::vector<Mapped> mapped = mapped_since(before);
+    std::erase_if(mapped, [](const Mapped& one) { return !one.is_large(); });  // the lock's
+    expect(mapped.size() == 1, "those that wait are not where they were looked for");
+    for (int i = 0; i < kCalls; ++i) {
+      const std::lock_guard hold(condition);
+      scribble_on(mapped.front(), random);
+      try {
+        condition.wait(0.0);
+      } catch (const StateError&) {
+      }
+      condition.notify(static_cast<std::uint32_t>(random() % 3));
+      if (i % 5 == 0) condition.notify_all();
+    }
+  }
+}
+
+TEST(HostileBarrier, IsSurvivedByAProcess) { expect_survived(abuse_barrier); }
+TEST(HostileParticipants, AreSurvivedByAProcess) { expect_survived(abuse_participants); }
+TEST(HostileCondition, IsSurvivedByAProcess) { expect_survived(abuse_condition); }
+
+TEST_P(HostilePipe, IsSurvived) {
+  expect_survived([] { abuse_pipe(GetParam()); });
+}
+TEST_P(HostileQueue, IsSurvived) {
+  expect_survived([] { abuse_queue(GetParam()); });
+}
 
 INSTANTIATE_TEST_SUITE_P(Rings, HostilePipe,
-                         testing::Values("shm_ring", "shm_ring_spin", "shm_ring_block"),
+                         testing::Values("eventfd_shm", "shm_ring", "shm_ring_spin",
+                                         "shm_ring_block"),
                          [](const auto& one) { return one.param; });
 INSTANTIATE_TEST_SUITE_P(Rings, HostileQueue,
-                         testing::Values("shm_robust", "shm_lockfree", "shm_lockfree_spin"),
+                         testing::Values("sem_ring", "shm_robust", "shm_lockfree",
+                                         "shm_lockfree_spin"),
                          [](const auto& one) { return one.param; });
 
 }  // namespace

@@ -445,6 +445,15 @@ TEST(ManagerProcess, AServersProxiesAreReachedAsItWas) {
   std::filesystem::remove(moved);
 }
 
+TEST(ManagerProcess, ListsInListsInListsEndHoweverManyTheyAre) {
+  Manager m;
+  ListProxy outer = m.list();
+  for (int i = 0; i < 20'000; ++i) outer = m.list(list({outer}));
+  EXPECT_EQ(m.number_of_objects(), 20'001u);
+  outer = m.list();
+  EXPECT_EQ(m.number_of_objects(), 1u);
+}
+
 TEST(ManagerProcess, ServersWithTheSameNameAreToldApartInTheirReplies) {
   const std::string bound = chosen_address("unix_socket");
   std::vector<Manager> started;

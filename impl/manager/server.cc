@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <new>
 #include <utility>
+#include <vector>
 
 #include "impl/codec/encoding.h"
 #include "impl/codec/parts.h"
@@ -46,9 +48,29 @@ Entry::Entry(Server& a_server, std::uint64_t an_id, std::string a_type,
              std::shared_ptr<Referent> a_referent)
     : server(a_server), id(an_id), type(std::move(a_type)), referent(std::move(a_referent)) {}
 
+// Referents end one after the other: in a list that is in a list that is in a list and so on, each
+// would end inside the end of the one around it, until there is no stack left.
 Entry::~Entry() {
-  const std::lock_guard hold(server.objects_mutex_);
-  server.objects_.erase(id);
+  {
+    const std::lock_guard hold(server.objects_mutex_);
+    server.objects_.erase(id);
+  }
+  static thread_local std::vector<std::shared_ptr<Referent>>* to_end = nullptr;
+  if (to_end != nullptr) {
+    try {
+      to_end->push_back(std::move(referent));
+    } catch (const std::bad_alloc&) {  // then inside
+    }
+    return;
+  }
+  std::vector<std::shared_ptr<Referent>> inner;
+  to_end = &inner;
+  referent.reset();
+  while (!inner.empty()) {
+    const std::shared_ptr<Referent> next = std::move(inner.back());
+    inner.pop_back();
+  }
+  to_end = nullptr;
 }
 
 Server::Server(StorePlace place, std::string key, std::map<std::string, Factory, std::less<>> types,

@@ -42,7 +42,7 @@ struct Entry final : Handle::Hold {
   Server& server;
   const std::uint64_t id;
   const std::string type;
-  const std::shared_ptr<Referent> referent;
+  std::shared_ptr<Referent> referent;
 };
 
 class Server {

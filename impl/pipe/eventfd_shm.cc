@@ -60,14 +60,16 @@ struct Way {
   // In shared memory. Apart: what the sender writes for each message, what the receiver does, and
   // what both read for each message but seldom write.
   //
+  // Neither is further from the other than the capacity, or a hostile peer has written there.
+  //
   // All seq_cst: publishing comes before the look at whether somebody sleeps, and saying so before
   // the last look at what is published; one of the two sees the other. The loads of `sent` and
   // `received` also see what was copied before.
   struct State {
-    alignas(kLine) std::atomic<std::uint64_t> sent{0};      // end of what may be received
-    alignas(kLine) std::atomic<std::uint64_t> received{0};  // end of what may be overwritten
-    alignas(kLine) std::atomic<bool> receiver_sleeps{false};
-    std::atomic<std::size_t> sender_wants{0};  // bytes of room, if it sleeps
+    alignas(kLine) std::atomic<std::uint64_t> sent{0};             // end of what may be received
+    alignas(kLine) std::atomic<std::uint64_t> received{0};         // end of what may be overwritten
+    alignas(kLine) std::atomic<std::uint32_t> receiver_sleeps{0};  // no bool: others write here
+    std::atomic<std::size_t> sender_wants{0};                      // bytes of room, if it sleeps
   };
 
   explicit Way(std::size_t capacity_bytes)
@@ -75,6 +77,10 @@ struct Way {
         mapping(sizeof(State) + capacity),
         state(*::new (mapping.address()) State),
         ring(static_cast<std::byte*>(mapping.address()) + sizeof(State)) {}
+
+  bool is_nonsense(std::uint64_t sent, std::uint64_t received) const {
+    return sent - received > capacity;
+  }
 
   void copy_in(std::uint64_t place, std::span<const std::byte> bytes) {
     const auto [at, first] = split(place, bytes.size());
@@ -131,22 +137,24 @@ class Sender {
   }
 
  private:
-  // Never more than the ring, whatever a hostile peer writes into the state.
   std::size_t room(std::uint64_t place) const {
-    return std::min<std::size_t>(received_ + way_->capacity - place, way_->capacity);
+    const std::uint64_t used = place - received_;
+    return used < way_->capacity ? way_->capacity - used : 0;
   }
   bool has_room(std::uint64_t place, std::size_t bytes) {
-    if (received_ + way_->capacity < place + bytes) received_ = state_.received.load();
-    return received_ + way_->capacity >= place + bytes;
+    if (room(place) < bytes) received_ = state_.received.load();
+    return room(place) >= bytes;
   }
 
   void publish(std::uint64_t place) {
     state_.sent.store(place);
-    if (state_.receiver_sleeps.load() && state_.receiver_sleeps.exchange(false)) way_->data.ring();
+    if (state_.receiver_sleeps.load() != 0 && state_.receiver_sleeps.exchange(0) != 0)
+      way_->data.ring();
   }
 
   Status wait(std::uint64_t place, std::size_t bytes, Deadline deadline) {
     while (!has_room(place, bytes)) {
+      if (way_->is_nonsense(place, received_)) return Status::corrupt;
       state_.sender_wants.store(bytes);
       if (has_room(place, bytes)) break;
       const Status s = watch_.wait(deadline.within(kLook));
@@ -172,7 +180,9 @@ class Receiver {
     std::uint64_t place = state_.received.load();
     std::uint64_t length;
     way_->copy_out(place, std::as_writable_bytes(std::span(&length, 1)));
-    if (length > kMaxFrame) return Status::corrupt;
+    if (way_->is_nonsense(sent_, place) || length > kMaxFrame) return Status::corrupt;
+    const std::uint64_t whole = kHeader + aligned(length);
+    if (whole <= way_->capacity / 2 && sent_ - place < whole) return Status::corrupt;
     message.resize(length);  // may throw: the header is still there then
     place += kHeader;
     std::span<std::byte> rest = message.bytes();
@@ -182,9 +192,8 @@ class Receiver {
         const Status s = wait(Deadline::never());
         if (s != Status::ok) return s == Status::closed ? Status::corrupt : s;
       }
-      // As the sender's room().
-      const std::size_t there = std::min<std::size_t>(sent_ - place, way_->capacity);
-      const auto piece = rest.first(std::min(rest.size(), there));
+      if (way_->is_nonsense(sent_, place)) return Status::corrupt;
+      const auto piece = rest.first(std::min<std::size_t>(rest.size(), sent_ - place));
       way_->copy_out(place, piece);
       place += piece.size();
       rest = rest.subspan(piece.size());
@@ -197,7 +206,7 @@ class Receiver {
   // Until there is something that was not received.
   Status wait(Deadline deadline) {
     while (!has_data()) {
-      state_.receiver_sleeps.store(true);
+      state_.receiver_sleeps.store(1);
       if (has_data()) break;
       const Status s = watch_.wait(deadline.within(kLook));
       if (s == Status::closed) return has_data() ? Status::ok : Status::closed;
@@ -217,8 +226,8 @@ class Receiver {
  private:
   bool has_data() {
     const std::uint64_t place = state_.received.load();
-    if (sent_ <= place) sent_ = state_.sent.load();
-    return sent_ > place;
+    if (sent_ == place || way_->is_nonsense(sent_, place)) sent_ = state_.sent.load();
+    return sent_ != place;
   }
 
   void release(std::uint64_t place) {
@@ -231,7 +240,7 @@ class Receiver {
   // Silences the bell and has the next message ring it, or that which came before it could.
   void listen() {
     static_cast<void>(watch_.wait(Deadline::now()));
-    state_.receiver_sleeps.store(true);
+    state_.receiver_sleeps.store(1);
     if (has_data()) way_->data.ring();
   }
 

@@ -705,6 +705,7 @@ const std::vector<Check<QueueEntry>>& queue_checks() {
       {"ReadyTellsWhetherAMessageIsThere", on_queue<check_ready>},
       {"DescriptorAnnouncesMessages", on_queue<check_wait_fd>, needs_descriptor},
       {"EachMessageReachesOneOf2ConsumersFrom1Producer", check_crowd<1, 2>, needs<1, 2>},
+      {"EachMessageReachesTheConsumerFrom2Producers", check_crowd<2, 1>, needs<2, 1>},
       {"EachMessageReachesOneOf2ConsumersFrom2Producers", check_crowd<2, 2>, needs<2, 2>},
       {"EachMessageReachesOneOf4ConsumersFrom4Producers", check_crowd<4, 4>, needs<4, 4>},
       {"OneEndpointServesSeveralThreads", check_shared_endpoint, needs<4, 4>},

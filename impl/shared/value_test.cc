@@ -80,13 +80,7 @@ TEST_P(ValueProcesses, IsCountedByAll) {
   EXPECT_EQ(value.value(), 3 * kEach);
 }
 
-TEST_P(ValueUnderLock, IsHeldAgainByItsHolderOnly) {
-  Value<long> value(0, options());
-  if (!traits().exclusive) {
-    EXPECT_THROW(value.get_lock(), ValueError);
-    EXPECT_THROW(value.acquire(), ValueError);
-    return;
-  }
+void expect_held_again_by_its_holder_only(Value<long>& value) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(value.acquire());
   value.set_value(5);
   EXPECT_EQ(value.value(), 5);
@@ -103,6 +97,20 @@ TEST_P(ValueUnderLock, IsHeldAgainByItsHolderOnly) {
     EXPECT_TRUE(value.acquire(true, kHang));
     value.release();
   }).join();
+}
+
+TEST_P(ValueUnderLock, IsHeldAgainByItsHolderOnlyInEveryMemory) {
+  for (const auto& [name, memory] : MemoryRegistry::entries()) {
+    if (memory.traits.available()) continue;
+    SCOPED_TRACE(name);
+    Value<long> value(0, {.memory = name, .lock = GetParam()});
+    if (traits().exclusive) {
+      expect_held_again_by_its_holder_only(value);
+    } else {
+      EXPECT_THROW(value.get_lock(), ValueError);
+      EXPECT_THROW(value.acquire(), ValueError);
+    }
+  }
 }
 
 TEST_P(ValueProcesses, OfAKilledHolderIsAsTheTraitsSay) {

@@ -218,17 +218,23 @@ METRICS: dict[str, tuple[str, Units]] = {
 
 
 def log_units(axis: Axis, units: Units, most: int = 6) -> None:
-    """Labels a logarithmic axis in units, at most `most` times where decades allow it."""
+    """Labels a logarithmic axis in units, at most `most` times where decades allow it, and never so near that labels meet."""
     low, high = axis.get_view_interval()
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    at = lambda steps: [  # noqa: E731
-        s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high
-    ]
+
+    def at(steps: Iterable[float]) -> list[float]:
+        return [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+
+    def fit(ticks: Sequence[float]) -> bool:
+        apart = math.log(high / low) / (most + 2)
+        return len(ticks) <= most and all(
+            math.log(b / a) >= apart for a, b in itertools.pairwise(ticks)
+        )
+
     ticks = at((1,))
-    for steps in ((1, 3), (1, 2, 5), (1, 2, 3, 5, 7)):
-        ticks = at(steps) if len(at(steps)) <= most else ticks
-    if len(ticks) < 3 and len(at(range(1, 10))) <= most:
-        ticks = at(range(1, 10))
+    for steps in ((1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 3, 5, 7), range(1, 10)):
+        if len(at(steps)) > len(ticks) and fit(at(steps)):
+            ticks = at(steps)
     if len(ticks) < 2:
         ticks = [t for t in MaxNLocator(most - 1).tick_values(low, high) if low <= t <= high]
     axis.set_major_locator(FixedLocator(ticks))

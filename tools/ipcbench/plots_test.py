@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from . import plot_style as style
@@ -280,6 +281,21 @@ def test_every_axis_names_its_quantity_and_unit(sheets):
             assert unit.search(row[0].get_ylabel()), name
             assert len(row[0].get_yticklabels()) >= 2
             assert all(tick.fullmatch(t.get_text()) for t in row[0].get_yticklabels()), name
+
+
+@pytest.mark.parametrize("factor", (1.3, 1.7, 2.9, 8.0, 40.0, 1000.0))
+def test_ticks_of_logarithmic_axes_are_several_and_apart(factor):
+    for low in np.geomspace(5, 5e6, 40):
+        figure = Figure(figsize=(3.4, 1.0))
+        FigureCanvasAgg(figure)
+        ax = figure.add_axes((0.1, 0.4, 0.8, 0.5))
+        ax.set_xscale("log")
+        ax.set_xlim(low, low * factor)
+        style.log_units(ax.xaxis, style.TIME, 4)
+        figure.draw_without_rendering()
+        boxes = [tick.label1.get_window_extent() for tick in ax.xaxis.get_major_ticks()]
+        assert len(boxes) >= 2
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes)), low
 
 
 def test_titles_say_which_direction_is_better(sheets):
