@@ -54,6 +54,13 @@ class OverBackends : public testing::TestWithParam<std::string> {
 
 inline Object list(std::initializer_list<Object> items) { return Object::list(items); }
 
+// No two pages of it are alike.
+inline std::string long_text(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + (i + i / 4096) % 26);
+  return text;
+}
+
 template <class F>
 auto in_thread(F f) {
   return std::async(std::launch::async, std::move(f));
