@@ -201,13 +201,20 @@ def answer(run: RunDir) -> str:
     return "".join(f"- {sentence(judged)}\n" for judged in asked)
 
 
-def facts() -> str:
-    """What is said and decided by trying it. Raises ClaimError."""
-    rows = []
+def facts(run: RunDir) -> str:
+    """What is said and decided by trying it, and what numbers say of the same: claims with a fact's id and a letter.
+    Raises ClaimError."""
+    rows, ids = [], []
     for fact in load_facts():
         said = {verdict.language: verdict.said for verdict in fact.verdicts}
         rows.append([fact.id, fact.sentence, said.get("CPython", ""), said.get("C++", "")])
-    return table(["", "said", "CPython", "C++"], rows) + "\n"
+        ids.append(fact.id)
+    measured = [
+        f"- {judged.claim.id}: {sentence(judged)} ([verdicts](results/reference/{run.path.name}/verdicts.md))"
+        for judged in claims.judge(run)
+        if judged.claim.id[:-1] in ids
+    ]
+    return "\n".join([table(["", "said", "CPython", "C++"], rows), "", *measured]) + "\n"
 
 
 def backends(listed: Sequence[Mapping[str, Any]]) -> str:
@@ -318,7 +325,7 @@ PARTS: dict[str, Callable[[RunDir], str]] = {
     "managers": managers,
     SERVERS: lambda _: "",
     WAYS: lambda _: "",
-    "facts": lambda _: facts(),
+    "facts": facts,
     BACKENDS: lambda _: "",  # of no run: see update
     SHARED: lambda _: "",
     "quality": measurement,
