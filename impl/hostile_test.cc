@@ -328,6 +328,15 @@ void abuse_participants() {
   }
 }
 
+// As if so many waited as there is room for, all of them alive. The words are those of
+// Condition::State: turns, used, and of each that waits two.
+void fill_condition(std::span<std::uint64_t> words) {
+  words[1] = Condition::kMost;
+  for (std::size_t i = 0; i < Condition::kMost; ++i) {
+    words[2 + 2 * i] = std::uint64_t{Owner::here()} << 32 | 1;
+  }
+}
+
 void abuse_condition() {
   std::mt19937_64 random(1);
   {
@@ -343,10 +352,15 @@ void abuse_condition() {
     for (int i = 0; i < kCalls; ++i) {
       const std::lock_guard hold(condition);
       scribble_on(mapped.front(), random);
+      const bool full = i % 8 == 7;
+      if (full) fill_condition(mapped.front().words);
+      bool refused = false;
       try {
         condition.wait(0.0);
       } catch (const StateError&) {
+        refused = true;
       }
+      expect(refused || !full, "one more was let in than may wait");
       condition.notify(static_cast<std::uint32_t>(random() % 3));
       if (i % 5 == 0) condition.notify_all();
     }

@@ -4,7 +4,13 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <optional>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "impl/os/socket.h"
 
@@ -20,6 +26,27 @@ TEST(AcceptSocket, ThrowsWhereNobodyCanCome) {
   EXPECT_THROW(accept_socket(UniqueFd()), std::system_error);
   EXPECT_THROW(accept_socket(make_socket(AF_UNIX, SOCK_STREAM)), std::system_error)
       << "it does not listen";
+}
+
+TEST(StreamLink, ReceivesNothingLongerThanItsLimit) {
+  SocketPair pair = make_socket_pair(SOCK_STREAM);
+  StreamLink here(std::move(pair.ends[0]));
+  StreamLink there(std::move(pair.ends[1]));
+  here.limit(10, std::nullopt);
+  Buffer message;
+  ASSERT_EQ(there.send(std::vector<std::byte>(10)), Status::ok);
+  EXPECT_EQ(here.receive(message), Status::ok);
+  ASSERT_EQ(there.send(std::vector<std::byte>(11)), Status::ok);
+  EXPECT_EQ(here.receive(message), Status::corrupt);
+}
+
+TEST(StreamLink, WaitsForNoMessageLongerThanItsLimitSays) {
+  SocketPair pair = make_socket_pair(SOCK_STREAM);
+  StreamLink here(std::move(pair.ends[0]));
+  here.limit(10, std::chrono::seconds(1));
+  Buffer message;
+  EXPECT_EQ(here.receive(message), Status::system_error);
+  EXPECT_EQ(errno, EAGAIN);
 }
 
 }  // namespace

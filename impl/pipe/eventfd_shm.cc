@@ -181,6 +181,7 @@ class Receiver {
     std::uint64_t length;
     way_->copy_out(place, std::as_writable_bytes(std::span(&length, 1)));
     if (way_->is_nonsense(sent_, place) || length > kMaxFrame) return Status::corrupt;
+    // The sender publishes these as a whole; what is not there would never come.
     const std::uint64_t whole = kHeader + aligned(length);
     if (whole <= way_->capacity / 2 && sent_ - place < whole) return Status::corrupt;
     message.resize(length);  // may throw: the header is still there then

@@ -218,20 +218,22 @@ METRICS: dict[str, tuple[str, Units]] = {
 
 
 def log_units(axis: Axis, units: Units, most: int = 6) -> None:
-    """Labels a logarithmic axis in units, at most `most` times where decades allow it, and never so near that labels meet."""
+    """Labels a logarithmic axis in units, at most `most` times, and never so near that labels meet."""
     low, high = axis.get_view_interval()
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
 
-    def at(steps: Iterable[float]) -> list[float]:
+    def at(steps: Sequence[float]) -> list[float]:
         return [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
 
     def fit(ticks: Sequence[float]) -> bool:
-        apart = math.log(high / low) / (most + 2)
+        apart = math.log(high / low) / (most + 1)
         return len(ticks) <= most and all(
             math.log(b / a) >= apart for a, b in itertools.pairwise(ticks)
         )
 
     ticks = at((1,))
+    while len(ticks) > most:
+        ticks = ticks[::2]
     for steps in ((1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 3, 5, 7), range(1, 10)):
         if len(at(steps)) > len(ticks) and fit(at(steps)):
             ticks = at(steps)

@@ -283,9 +283,9 @@ def test_every_axis_names_its_quantity_and_unit(sheets):
             assert all(tick.fullmatch(t.get_text()) for t in row[0].get_yticklabels()), name
 
 
-@pytest.mark.parametrize("factor", (1.3, 1.7, 2.9, 8.0, 40.0, 1000.0))
+@pytest.mark.parametrize("factor", (1.05, 1.3, 1.7, 2.9, 8.0, 40.0, 1e3, 1e8))
 def test_ticks_of_logarithmic_axes_are_several_and_apart(factor):
-    for low in np.geomspace(5, 5e6, 40):
+    for low in np.geomspace(5, 5e5, 40):
         figure = Figure(figsize=(3.4, 1.0))
         FigureCanvasAgg(figure)
         ax = figure.add_axes((0.1, 0.4, 0.8, 0.5))

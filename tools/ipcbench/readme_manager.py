@@ -39,7 +39,8 @@ def managers(run: RunDir) -> str:
         where = where.replace("both processes", "client and server")
         out += [f"The time for one, {where} [its interval]:", calls(rows, backends, placement)]
     out += [
-        "Calls a second of so many clients together, where the scheduler puts them (two CPUs are fewer than two clients and their server, so there is no placement to choose):",
+        "Calls a second of so many clients together, where the scheduler puts them, for two clients and their server are more than the two CPUs that "
+        "`same` and `cross` tell apart:",
         crowds(rows, backends),
         figure(there, "managers", "Calls of a manager").strip(),
         said_of(there, {*MANAGERS, "value_update"}),
