@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: MIT
 #include "impl/manager/stream_link.h"
 
+#include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <thread>
 #include <utility>
 
+#include "impl/os/deadline.h"
 #include "impl/os/error.h"
 
 namespace ipc {
 
-void StreamLink::limit(std::size_t most, std::optional<std::chrono::seconds> patience) {
-  reader_.set_most(most);
-  const timeval each{patience ? patience->count() : 0, 0};  // 0: none
-  if (setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &each, sizeof each) != 0) {
-    throw_errno("SO_RCVTIMEO");
-  }
+Status StreamLink::receive(Buffer& message) {
+  if (!patience_) return reader_.receive(socket_.get(), message, Deadline::never());
+  // For all of the message, however slowly it comes.
+  const Deadline deadline = Deadline::after(*patience_);
+  const auto read_in_time = [&](std::byte* to, std::size_t size, bool) {
+    const int reported = poll_until(socket_.get(), POLLIN, deadline);
+    if (reported > 0) return read(socket_.get(), to, size);
+    if (reported == 0) errno = EAGAIN;
+    return ssize_t{-1};
+  };
+  return reader_.receive_by(read_in_time, message);
 }
 
 UniqueFd accept_socket(const UniqueFd& listener) {

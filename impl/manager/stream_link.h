@@ -17,15 +17,17 @@ class StreamLink final : public Link {
   Status send(std::span<const std::byte> message) override {
     return write_frame(socket_.get(), message, Deadline::never());
   }
-  Status receive(Buffer& message) override {
-    return reader_.receive(socket_.get(), message, Deadline::never());
+  Status receive(Buffer& message) override;
+  void limit(std::size_t most, std::optional<std::chrono::seconds> patience) override {
+    reader_.set_most(most);
+    patience_ = patience;
   }
-  void limit(std::size_t most, std::optional<std::chrono::seconds> patience) override;
   int hang_up_fd() const override { return socket_.get(); }
 
  private:
   UniqueFd socket_;
   FrameReader reader_;
+  std::optional<std::chrono::seconds> patience_;
 };
 
 // The next one that comes to a listening socket; none when it has gone again, or after a moment's

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,22 @@ TEST(StreamLink, WaitsForNoMessageLongerThanItsLimitSays) {
   Buffer message;
   EXPECT_EQ(here.receive(message), Status::system_error);
   EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST(StreamLink, WaitsForNoMessageThatComesByteByByteForLonger) {
+  SocketPair pair = make_socket_pair(SOCK_STREAM);
+  StreamLink here(std::move(pair.ends[0]));
+  here.limit(10, std::chrono::seconds(1));
+  std::thread slow([&out = pair.ends[1]] {
+    const char bytes[] = {0, 0, 0, 10, 'e', 'n', 'd', 's', ' ', 's', 'o', 'm', 'e', '.'};
+    for (const char each : bytes) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      if (send(out.get(), &each, 1, MSG_NOSIGNAL) != 1) return;
+    }
+  });
+  Buffer message;
+  EXPECT_NE(here.receive(message), Status::ok);
+  slow.join();
 }
 
 }  // namespace
