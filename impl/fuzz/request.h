@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a fuzzer feeds to a manager's server: any bytes, as the messages of one client that knows
-// the key, to the decoders and to an object of each type but pools. The test feeds the corpus and
-// what is like it.
+// the key, to a server, to the decoders, and to an object of each type but pools. The test feeds
+// the corpus and what is like it.
 #pragma once
 
 #include <cstddef>

@@ -188,8 +188,11 @@ void Server::part(std::uint64_t number) {
 }
 
 void Server::serve(Link& link) {
+  if (authenticate(link, key_, Role::server)) serve_known(link);
+}
+
+void Server::serve_known(Link& link) {
   Buffer message;
-  if (!authenticate(link, key_, Role::server)) return;
   if (link.receive(message) != Status::ok) return;
   const std::optional<Hello> hello = parse_hello(message.bytes());
   if (!hello) return;

@@ -59,6 +59,8 @@ class Server {
 
   // Serves a connection until it ends. Any number of threads.
   void serve(Link& link);
+  // The same of one who has proved that he has the key.
+  void serve_known(Link& link);
   int stop_fd() const { return stop_fd_; }
 
   const StorePlace& place() const { return place_; }
