@@ -72,7 +72,11 @@ int mixed_lines(const std::string& all) {
 }
 
 TEST(LinesOfProcesses, AreMixedWhenTheyComeInParts) {
-  EXPECT_GT(mixed_lines(printed(How::in_parts)), 0);
+  int mixed = 0;  // when is chance; that it happens is not
+  for (int tries = 0; tries < 50 && mixed == 0; ++tries) {
+    mixed = mixed_lines(printed(How::in_parts));
+  }
+  EXPECT_GT(mixed, 0);
 }
 
 TEST(LinesOfProcesses, AreWholeUnderALock) {
