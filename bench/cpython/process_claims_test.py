@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is said of CPython's processes, pools and queues and can be decided by trying it (tools/claims.toml)."""
+"""What is said of CPython's processes, pools and queues and can be decided by trying it (tools/claims.toml). Longer
+than most: one short experiment after another, on the same few helpers."""
 
 import contextlib
 import fcntl

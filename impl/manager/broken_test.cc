@@ -135,7 +135,7 @@ class OneByOne {
     }
   };
   static std::unique_ptr<Link> connect(const std::string& address) {
-    return UnixChannel<SoundLink>::connect(address);
+    return Over<SoundLink>::connect(address);
   }
 };
 
